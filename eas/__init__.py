@@ -1,0 +1,1 @@
+"""Exchange ActiveSync: HTTP, versions, devices, push; exceptions become answers."""

@@ -1,0 +1,1 @@
+"""Item classes: element tree to typed item and back."""

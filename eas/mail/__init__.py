@@ -1,0 +1,1 @@
+"""The RFC 5322 side: bodies, composing, submission."""

@@ -1,0 +1,1 @@
+"""What a device has and what it lacks: views, keys, deltas, and who waits for news."""

@@ -1,0 +1,1 @@
+"""Accounts, folders, items, keys, log and blobs; knows not one word of ActiveSync or LMTP."""

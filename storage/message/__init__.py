@@ -1,0 +1,1 @@
+"""Messages as they are stored: where each part lies, and the summary that lists show."""
