@@ -32,7 +32,7 @@ class EngineError(Exception):
     """The engine could not do what was asked."""
 
 
-class NotFound(EngineError):  # noqa: N818  # reads better where it is caught, as does the next
+class NotFound(EngineError):
     """No object has this key."""
 
     def __init__(self, key: str) -> None:
@@ -40,11 +40,15 @@ class NotFound(EngineError):  # noqa: N818  # reads better where it is caught, a
         self.key = key
 
 
-class Unavailable(EngineError):  # noqa: N818
+class Unavailable(EngineError):
     """The outcome is unknown, or the engine refuses for now (disk full, I/O error, closed): repeat the call."""
 
 
-class EngineRefused(EngineError):  # noqa: N818
+class Damaged(EngineError):
+    """The disk lost or changed bytes that were durable: no repetition helps, a backup may."""
+
+
+class EngineRefused(EngineError):
     """The engine cannot be used at all: it breaks a law, or its folder is not usable.  Says what to do about it."""
 
 
