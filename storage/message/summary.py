@@ -1,7 +1,7 @@
 """What is kept of a message beside its bytes: enough for every list, and where each part lies.
 
-`pack` gives plain values for msgpack, by position.  A position never changes its meaning: a new field goes to the end with a
-default, so that older records are read with that default, and older readers pass over what they do not know.
+`pack` gives plain values for msgpack, by position.  A position never changes its meaning: a new field goes to the end
+with a default, so that older records are read with that default, and older readers pass over what they do not know.
 """
 
 from collections.abc import Sequence
