@@ -7,13 +7,14 @@ from email.utils import parsedate_to_datetime
 
 from storage.message import conversation
 from storage.message.addresses import Address, join_bounded, parse_addresses, show
+from storage.message.charsets import to_text
 from storage.message.headers import Buffer, Headers
 from storage.message.html import html_to_text
 from storage.message.message_class import READ_BYTES_MAX, message_class
 from storage.message.roles import Roles, assign
 from storage.message.splitter import Leaf, split
 from storage.message.summary import Part, Summary
-from storage.message.transfer import EXACT_BYTES_MAX, crlf_utf8_size, decode_part, part_text
+from storage.message.transfer import EXACT_BYTES_MAX, crlf_utf8_size, decode_part, decoded_size, part_text
 from storage.message.words import decode_text
 
 PREVIEW_CHARACTERS_MAX = 255  # [MS-ASAIRS] BodyPreference/Preview asks for at most this
@@ -25,7 +26,7 @@ _IMPORTANCE = {"high": 2, "low": 0, "normal": 1}
 _WIDTHLESS = re.compile(
     "[\u00ad\u034f\u200b-\u200f\u2060\ufeff]+"
 )  # fillers behind the hidden first line of newsletters
-_SPACE = re.compile(r"\s+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]+")
 
 
 def index_message(data: Buffer) -> Summary:
@@ -38,10 +39,9 @@ def index_message(data: Buffer) -> Summary:
     parts = list(roles.parts)
     preview = ""
     for index in (roles.text, roles.html):
-        if index is None:
-            continue
-        parts[index], text = _measured(data, parts[index])
-        preview = preview or make_preview(text, is_html=index == roles.html)
+        if index is not None:
+            parts[index], text = _measured(data, parts[index])
+            preview = preview or make_preview(text, is_html=index == roles.html)
     return _summary(data, headers, content, leaves, replace(roles, parts=tuple(parts)), preview)
 
 
@@ -49,17 +49,21 @@ def make_preview(text: str, *, is_html: bool) -> str:
     """The first characters of a body on one line."""
     if is_html:
         text = html_to_text(text, 4 * PREVIEW_CHARACTERS_MAX)
-    text = _WIDTHLESS.sub("", text[: 16 * PREVIEW_CHARACTERS_MAX]).replace("\0", "")
-    return _SPACE.sub(" ", text).strip()[:PREVIEW_CHARACTERS_MAX].rstrip()
+    text = text[: 8 * PREVIEW_CHARACTERS_MAX]
+    if not text.isascii():
+        text = _WIDTHLESS.sub("", text)
+    return _CONTROL.sub("", " ".join(text.split()))[:PREVIEW_CHARACTERS_MAX].rstrip()
 
 
 def _measured(data: Buffer, part: Part) -> tuple[Part, str]:
-    """The part with the size of its text, and the text or the beginning of a long one."""
+    """The body part with its sizes, and the text or the beginning of a long one."""
     if part.size > EXACT_BYTES_MAX:
+        size = decoded_size(data, part)
         raw = bytes(data[part.start : part.start + _PREVIEW_BYTES])
-        return replace(part, text_size=part.decoded_size), part_text(part, raw)
-    text = part_text(part, bytes(data[part.start : part.end]))
-    return replace(part, text_size=crlf_utf8_size(text)), text
+        return replace(part, decoded_size=size, text_size=size), part_text(part, raw)
+    content = decode_part(part, bytes(data[part.start : part.end]))
+    text = to_text(content, part.charset)
+    return replace(part, decoded_size=len(content), text_size=crlf_utf8_size(text)), text
 
 
 def _summary(data: Buffer, headers: Headers, content: int, leaves: list[Leaf], roles: Roles, preview: str) -> Summary:

@@ -25,7 +25,7 @@ _SMIME_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signatu
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Every leaf as a `Part`, and the indexes of those with a role."""
+    """Every leaf as a `Part` (the sizes of the bodies still to come), and the indexes of those with a role."""
 
     parts: tuple[Part, ...]
     text: int | None
@@ -41,7 +41,10 @@ def assign(data: Buffer, leaves: list[Leaf]) -> Roles:
     parts: list[Part] = []
     attachments = 0
     for index, (leaf, part) in enumerate(zip(leaves, drafts, strict=True)):
-        if index not in (text, html) and _is_attachment(leaf, part, index == calendar, group):
+        if index in (text, html):
+            parts.append(part)  # the sizes of bodies come with their text
+            continue
+        if _is_attachment(leaf, part, index == calendar, group):
             attachments += 1
             part = replace(
                 part,

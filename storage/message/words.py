@@ -17,6 +17,8 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 def decode_text(raw: bytes) -> str:
     """The text of an unstructured field: unfolded, decoded, without control characters, stripped.  Never raises."""
+    if not raw:
+        return ""
     raw = raw[:HEADER_TEXT_BYTES_MAX]
     if b"\n" in raw or b"\r" in raw:
         raw = _FOLD.sub(b" ", raw)
