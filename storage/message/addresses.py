@@ -84,7 +84,7 @@ class _Parser:
             self.comment = token[1:-1]
         elif kind == b'"' and len(token) > 1:
             self.phrase.append(_ESCAPED.sub(rb"\1", token[1:-1]))
-        elif token not in (b"<", b">"):
+        elif token not in (b"<", b">", b'"'):
             self.phrase.append(token)
 
     def _end(self) -> None:
