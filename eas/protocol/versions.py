@@ -46,6 +46,14 @@ def parse_version(text: str) -> Version:
     return version
 
 
+def version_of_number(number: int) -> Version:
+    """Return the version of the first byte of a base64 query: 141.  Raises `UnknownVersion`."""
+    try:
+        return Version(number)
+    except ValueError as error:
+        raise UnknownVersion(str(number)) from error
+
+
 def versions_header(versions: Iterable[Version] = ANNOUNCED) -> str:
     """Return the value of MS-ASProtocolVersions: ascending and without blanks, as Android's client compares them."""
     return ",".join(version.text for version in sorted(versions))

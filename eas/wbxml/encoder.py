@@ -43,18 +43,23 @@ def encode_chunks(root: Element) -> Iterator[bytes]:
                 page = tag.page
                 append(_SWITCH[page])
             value = element.value
-            if element.children:
-                if value:
-                    raise ValueError(f"{tag!r} has both children and a value")
+            if not value:
+                if not element.children:
+                    append(tag.empty)
+                    continue
                 append(tag.start)
                 open_levels.append(level)
                 level = iter(element.children)
-                break  # into the children; the for loop goes on behind this element later
-            if isinstance(value, str) and value.isprintable() and value:
-                parts += (tag.text_start, value.encode(), _TEXT_END)
+                break  # into the children; the loop goes on behind this element when they are done
+            if element.children:
+                raise ValueError(f"{tag!r} has both children and a value")
+            if isinstance(value, str) and value.isprintable():
+                append(tag.text_start)
+                append(value.encode())
+                append(_TEXT_END)
             else:
-                parts += _leaf(tag, value)
-                if value and len(value) >= LONG_BYTES:
+                parts += _rare_leaf(tag, value)
+                if len(value) >= LONG_BYTES:
                     yield b"".join(parts)
                     parts.clear()
         else:
@@ -68,13 +73,12 @@ def encode_chunks(root: Element) -> Iterator[bytes]:
     yield b"".join(parts)
 
 
-def _leaf(tag: Tag, value: str | bytes | None) -> tuple[bytes, ...]:
-    """Return the parts of an element without children, for all but the plain texts."""
-    if isinstance(value, str):
-        value, start, end = _clean(value), tag.text_start, _TEXT_END
-    elif value:
-        start, end = tag.start + _OPAQUE + number(len(value)), _END
-    return (start, value, end) if value else (tag.empty,)
+def _rare_leaf(tag: Tag, value: str | bytes) -> tuple[bytes, ...]:
+    """Return the parts of an element with bytes, or with a text that is longer than a line or odd."""
+    if isinstance(value, bytes):
+        return tag.start, _OPAQUE, number(len(value)), value, _END
+    data = _clean(value)
+    return (tag.text_start, data, _TEXT_END) if data else (tag.empty,)
 
 
 def _clean(text: str) -> bytes:

@@ -38,6 +38,8 @@ def read_number(data: bytes, position: int) -> tuple[int, int]:
 
 def number(value: int) -> bytes:
     """Return *value* (0 to NUMBER_MAX) as `mb_u_int32`, in as few bytes as it takes."""
+    if value < 0x80:
+        return bytes((value,))
     octets = [value & 0x7F]
     while value := value >> 7:
         octets.append(value & 0x7F | 0x80)

@@ -1,0 +1,132 @@
+"""Status values that any command may answer, and what 12.1 and older get instead ([MS-ASCMD] Common Status Codes)."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+SUCCESS: Final = 1  # of every command
+
+
+class Common(IntEnum):
+    """A common status code: 14.0 and later find it in a Status element of a 200."""
+
+    INVALID_CONTENT = 101
+    INVALID_WBXML = 102
+    INVALID_XML = 103
+    INVALID_DATE_TIME = 104
+    INVALID_COMBINATION_OF_IDS = 105
+    INVALID_IDS = 106
+    INVALID_MIME = 107
+    DEVICE_ID_MISSING_OR_INVALID = 108
+    DEVICE_TYPE_MISSING_OR_INVALID = 109
+    SERVER_ERROR = 110
+    SERVER_ERROR_RETRY_LATER = 111
+    ACTIVE_DIRECTORY_ACCESS_DENIED = 112
+    MAILBOX_QUOTA_EXCEEDED = 113
+    MAILBOX_SERVER_OFFLINE = 114
+    SEND_QUOTA_EXCEEDED = 115
+    MESSAGE_RECIPIENT_UNRESOLVED = 116
+    MESSAGE_REPLY_NOT_ALLOWED = 117
+    MESSAGE_PREVIOUSLY_SENT = 118
+    MESSAGE_HAS_NO_RECIPIENT = 119
+    MAIL_SUBMISSION_FAILED = 120
+    MESSAGE_REPLY_FAILED = 121
+    ATTACHMENT_IS_TOO_LARGE = 122
+    USER_HAS_NO_MAILBOX = 123
+    USER_CANNOT_BE_ANONYMOUS = 124
+    USER_PRINCIPAL_COULD_NOT_BE_FOUND = 125
+    USER_DISABLED_FOR_SYNC = 126
+    USER_ON_NEW_MAILBOX_CANNOT_SYNC = 127
+    USER_ON_LEGACY_MAILBOX_CANNOT_SYNC = 128
+    DEVICE_IS_BLOCKED_FOR_THIS_USER = 129
+    ACCESS_DENIED = 130
+    ACCOUNT_DISABLED = 131
+    SYNC_STATE_NOT_FOUND = 132
+    SYNC_STATE_LOCKED = 133
+    SYNC_STATE_CORRUPT = 134
+    SYNC_STATE_ALREADY_EXISTS = 135
+    SYNC_STATE_VERSION_INVALID = 136
+    COMMAND_NOT_SUPPORTED = 137
+    VERSION_NOT_SUPPORTED = 138
+    DEVICE_NOT_FULLY_PROVISIONABLE = 139
+    REMOTE_WIPE_REQUESTED = 140
+    LEGACY_DEVICE_ON_STRICT_POLICY = 141
+    DEVICE_NOT_PROVISIONED = 142
+    POLICY_REFRESH = 143
+    INVALID_POLICY_KEY = 144
+    EXTERNALLY_MANAGED_DEVICES_NOT_ALLOWED = 145
+    NO_RECURRENCE_IN_CALENDAR = 146
+    UNEXPECTED_ITEM_CLASS = 147
+    REMOTE_SERVER_HAS_NO_SSL = 148
+    INVALID_STORED_REQUEST = 149
+    ITEM_NOT_FOUND = 150
+    TOO_MANY_FOLDERS = 151
+    NO_FOLDERS_FOUND = 152
+    ITEMS_LOST_AFTER_MOVE = 153
+    FAILURE_IN_MOVE_OPERATION = 154
+    MOVE_COMMAND_DISALLOWED_FOR_NON_PERSISTENT_MOVE_ACTION = 155
+    MOVE_COMMAND_INVALID_DESTINATION_FOLDER = 156
+    AVAILABILITY_TOO_MANY_RECIPIENTS = 160
+    AVAILABILITY_DL_LIMIT_REACHED = 161
+    AVAILABILITY_TRANSIENT_FAILURE = 162
+    AVAILABILITY_FAILURE = 163
+    BODY_PART_PREFERENCE_TYPE_NOT_SUPPORTED = 164
+    DEVICE_INFORMATION_REQUIRED = 165
+    INVALID_ACCOUNT_ID = 166
+    ACCOUNT_SEND_DISABLED = 167
+    IRM_FEATURE_DISABLED = 168
+    IRM_TRANSIENT_ERROR = 169
+    IRM_PERMANENT_ERROR = 170
+    IRM_INVALID_TEMPLATE_ID = 171
+    IRM_OPERATION_NOT_PERMITTED = 172
+    NO_PICTURE = 173
+    PICTURE_TOO_LARGE = 174
+    PICTURE_LIMIT_REACHED = 175
+    BODY_PART_CONVERSATION_TOO_LARGE = 176
+    MAXIMUM_DEVICES_REACHED = 177
+    INVALID_MIME_BODY_COMBINATION = 178
+    INVALID_SMART_FORWARD_PARAMETERS = 179
+    INVALID_RECIPIENTS = 183
+    ONE_OR_MORE_EXCEPTIONS_FAILED = 184
+
+    @property
+    def http_before_14(self) -> int:
+        """The HTTP status that 2.5 to 12.1 get instead, since they know no Status above 100.
+
+        [MS-ASCMD] names it for some of the codes; for the others it is the one whose meaning in [MS-ASHTTP] is
+        nearest, so that a client repeats what is worth repeating (503) and nothing else.
+        """
+        return _HTTP.get(self, 500)
+
+
+_HTTP: Final[Mapping[Common, int]] = {
+    # The request cannot be read or makes no sense: it is not to be repeated unchanged.
+    **dict.fromkeys((Common(code) for code in range(101, 110)), 400),
+    Common.VERSION_NOT_SUPPORTED: 400,
+    Common.NO_RECURRENCE_IN_CALENDAR: 400,
+    Common.UNEXPECTED_ITEM_CLASS: 400,
+    Common.INVALID_STORED_REQUEST: 400,
+    Common.MOVE_COMMAND_DISALLOWED_FOR_NON_PERSISTENT_MOVE_ACTION: 400,
+    Common.MOVE_COMMAND_INVALID_DESTINATION_FOLDER: 400,
+    # Credentials are missing.
+    Common.USER_CANNOT_BE_ANONYMOUS: 401,
+    # This user, or this device, may not: an administrator has to act.
+    Common.ACTIVE_DIRECTORY_ACCESS_DENIED: 403,
+    Common.USER_HAS_NO_MAILBOX: 403,
+    **dict.fromkeys((Common(code) for code in range(125, 133)), 403),
+    Common.DEVICE_NOT_FULLY_PROVISIONABLE: 403,
+    Common.EXTERNALLY_MANAGED_DEVICES_NOT_ALLOWED: 403,
+    Common.MAXIMUM_DEVICES_REACHED: 403,
+    # Provision first.
+    **dict.fromkeys((Common(code) for code in range(140, 145)), 449),
+    # It will pass.
+    Common.SERVER_ERROR_RETRY_LATER: 503,
+    Common.MAILBOX_SERVER_OFFLINE: 503,
+    Common.SYNC_STATE_LOCKED: 503,
+    # The mailbox is full.
+    Common.MAILBOX_QUOTA_EXCEEDED: 507,
+    Common.SEND_QUOTA_EXCEEDED: 507,
+    # A mail sent twice has been sent: only success makes the client take it out of its outbox.
+    Common.MESSAGE_PREVIOUSLY_SENT: 200,
+    Common.COMMAND_NOT_SUPPORTED: 501,
+}
