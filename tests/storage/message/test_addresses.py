@@ -27,7 +27,7 @@ from storage.message.addresses import SHOWN_CHARACTERS_MAX, Address, parse_addre
         (b"", ""),
         (b",,;", ""),
         (b"Ann", '"Ann"'),
-        (b'"unclosed <a@b.c>', '"""" <a@b.c>'),
+        (b'"unclosed <a@b.c>', '"unclosed" <a@b.c>'),
         (b"J\xc3\xb6rg <j@b.c>", '"Jörg" <j@b.c>'),
         (b"a@b.c,\r\n\td@e.f", "a@b.c, d@e.f"),
         (b"mailto:a@b.c", "a@b.c"),

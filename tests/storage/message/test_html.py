@@ -26,7 +26,7 @@ from storage.message.html import html_to_text
         ("&lt;tag&gt; &amp; &nbsp; &euro;&#8364;&unknown;", "<tag> & €€&unknown;"),
         ("a < b and c > d", "a < b and c > d"),
         ('<a title="x > y">link</a>', "link"),
-        ('<img alt="unclosed>text', ""),
+        ('<img alt="unclosed>text', "text"),
         ("<pre>a\r\n  b\n</pre>c", "a\n  b\n\nc"),
         ("<p></p><p> </p><p>x</p>", "x"),
         ("", ""),
@@ -38,7 +38,10 @@ def test_layout(html: str, text: str) -> None:
 
 
 def test_targets_of_links_are_given_when_asked_for() -> None:
-    html = '<a href="https://x.example/?a=1&amp;b=2">here</a> <a href="https://y.example">https://y.example</a> <a href="#q">q</a>'
+    html = (
+        '<a href="https://x.example/?a=1&amp;b=2">here</a> '
+        '<a href="https://y.example">https://y.example</a> <a href="#q">q</a>'
+    )
     assert html_to_text(html, links=True) == "here <https://x.example/?a=1&b=2> https://y.example q"
     assert html_to_text(html) == "here https://y.example q"
 

@@ -106,5 +106,6 @@ def test_delivery_reports(action: str, returned: str, expected: str) -> None:
 
 @pytest.mark.parametrize(("kind", "expected"), [("displayed", "IPNRN"), ("deleted", "IPNNRN")])
 def test_read_reports(kind: str, expected: str) -> None:
-    part = f"Content-Type: message/disposition-notification\r\n\r\nDisposition: manual-action/MDN-sent-manually; {kind}\r\n"
+    notification = f"Disposition: manual-action/MDN-sent-manually; {kind}\r\n"
+    part = f"Content-Type: message/disposition-notification\r\n\r\n{notification}"
     assert report("disposition-notification", part) == f"REPORT.IPM.NOTE.{expected}"
