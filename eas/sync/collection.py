@@ -1,0 +1,99 @@
+"""One collection of one request, from the key presented to the key given.
+
+Three phases, all inside one turn of the account:
+
+1. the client's acts become records (`add`, `set`, `remove`);
+2. with the records of *all* collections of the request supposed to be folded, a plan is made (`eas/sync/plan.py`),
+   whose steps are rendered as far as the limits allow;
+3. one commit carries the records and the new views, and then the new keys may leave.
+
+An act is stamped from the view of the key presented, not from the clock: on every node alike, so that a request which
+arrives late, when nobody waits for it any more, cannot override what was done since.
+"""
+
+from dataclasses import dataclass, field
+
+from storage.account import Account
+from storage.clock import stamp_ms
+from storage.cursor import Rid
+from storage.ids import own_item
+from storage.records import Added, Content, Record, Set, Stamp, Value
+from storage.state import State
+from storage.views import BOTTOM, TOP, View, ViewId, lineage_name
+
+
+class UnknownKey(Exception):
+    """The key presented is not that of a living view: the device must begin again."""
+
+
+class LostView(UnknownKey):
+    """The key is genuine, but the commit that made its view is not there: the store lost data."""
+
+
+def first_view(device: str, folder: str, rid: Rid, state: State) -> View:
+    """Return the view with which a device begins, made by record *rid*: everything is still to be told."""
+    return View(device, folder, lineage_name(rid), 1, None, state.head, TOP, -1, BOTTOM, {}, TOP)
+
+
+def living_view(state: State, key: ViewId) -> View:
+    """Return the view of *key*.  Raises `UnknownKey`; only after a fresh listing may that be told to the device."""
+    view = state.views.get(key)
+    if view is not None:
+        return view
+    if state.commits.get(key.writer, 0) < key.n:
+        raise LostView(f"{key.writer} {key.n}")
+    raise UnknownKey(f"{key.writer} {key.n}")
+
+
+@dataclass(slots=True)
+class Collection:
+    """What a request says of one folder, as it turns into records."""
+
+    account: Account
+    state: State
+    key: ViewId
+    view: View
+    records: list[Record] = field(default_factory=list)
+    added: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Items of this request's Adds: `{client id: (item, generation)}`."""
+    again: list[str] = field(default_factory=list)
+    """Those of them that an earlier try of this request had added already."""
+
+    def stamp(self) -> Stamp:
+        """Return the stamp of this request's next act."""
+        attempt = len(self.state.views.children(self.key)) + 1
+        return Stamp(self.state.views.time(self.key), f"~{self.view.device}", (attempt, len(self.records) + 1))
+
+    def item_of(self, client_id: str) -> tuple[str, bool]:
+        """Return the item that an Add of *client_id* makes, and whether an earlier try made it already.
+
+        The same client id with this key, or within the two generations before, is the same item.
+        """
+        views = [self.view, *self.state.views.children(self.key)]
+        for view in views:
+            if client_id in view.added:
+                return view.added[client_id][0], True
+        if client_id in self.added:
+            return self.added[client_id][0], True
+        began = stamp_ms(self.state.views.time(self.key))
+        parts = (self.view.device, self.view.lineage, client_id, repr(self.key))
+        return own_item(self.account.keys.ids, began, *parts), False
+
+    def add(self, client_id: str, kind: str, date_ms: int, content: Content | None, values: dict[str, Value]) -> str:
+        """Add an item to the folder, once however often it is asked for; return its id."""
+        item, known = self.item_of(client_id)
+        if known:
+            self.again.append(item)
+        else:
+            added = Added(item, self.view.folder, kind, date_ms, content, values, self.view.device, self.stamp())
+            self.records.append(added)
+        self.added[client_id] = (item, self.view.generation + 1)
+        return item
+
+    def set(self, item: str, name: str, value: Value) -> None:
+        """Give a property of an item a new value."""
+        self.records.append(Set(item, name, value, self.view.device, self.stamp()))
+
+    def remove(self, item: str, to: str | None) -> None:
+        """Move an item out of the folder, to another one or (None) nowhere."""
+        self.set(item, "folder", to)

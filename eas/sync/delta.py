@@ -1,0 +1,217 @@
+"""What a device must be told: view × state → steps, and the view that it then has.  Pure.
+
+The law (`tests/simulation`): *a client that applies what it is told ends equal to the server*, whatever was lost,
+repeated or half applied on the way.  The invariant that carries it: if the record that put an item where it is lies
+inside a view's cursor, then the device agrees on whether it has the item, and on every property whose record lies
+inside, too.
+
+An answer is made of steps, in this order, and may end after any one of them (window, bytes, time):
+
+1. *pending*: what changed since the cursor, in commit order.  An Add or Delete stands at the item's membership record, a
+   Change at its earliest unseen property record.  Where telling stops, the new cursor stops in every writer before
+   the first record of whatever is not yet told.
+2. *floor*: only with nothing pending.  Down, with Adds, newest first; or up, with SoftDeletes, oldest first.
+3. *doubt*: SoftDeletes for what the device may hold below the new floor from an answer that was lost.
+
+A key that is presented again means that its answer was lost: applied wholly, partly or not at all.  *Certain* is then
+the old view above the highest floor among it and its children; *possible* the join of all their cursors down to their
+lowest floor.  What is possible and no longer here is deleted, the rest told anew (Add is an upsert by ServerId).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from storage.cursor import Cursor, Rid, beyond, covers, cut_before, join
+from storage.folders import Folders
+from storage.items import Item
+from storage.views import Floor, View, ViewId
+
+
+class Act(Enum):
+    """What a device is told to do with an item."""
+
+    ADD = "Add"
+    CHANGE = "Change"
+    DELETE = "Delete"
+    SOFT_DELETE = "SoftDelete"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to tell."""
+
+    act: Act
+    item: Item
+    unseen: tuple[Rid, ...] = ()
+    names: tuple[str, ...] = ()
+    """Of a Change: which properties are news."""
+    known_before: bool = False
+    """Of an Add: the device may have the item already, under this very id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a device that presents a key certainly and possibly has, besides this request's own records."""
+
+    device: str
+    folder: str
+    seen: Cursor
+    possible: Cursor
+    high: Floor
+    """It certainly has every seen member at or above."""
+    low: Floor
+    """It possibly has members down to here."""
+    own: frozenset[Rid]
+    is_replay: bool
+
+    @classmethod
+    def of(cls, view: View, children: Sequence[View], own: Iterable[Rid] = ()) -> "Knowledge":
+        """Derive it from the view of the key presented, and the views given out in answer to that key before."""
+        floors = [view.floor, *(child.floor for child in children)]
+        return cls(
+            view.device,
+            view.folder,
+            view.cursor,
+            join(view.cursor, view.possible, *(child.cursor for child in children)),
+            max(floors),
+            min(view.low, *floors),
+            frozenset(own),
+            bool(children),
+        )
+
+    def has_seen(self, rid: Rid) -> bool:
+        """Whether the device knows what *rid* says."""
+        return rid in self.own or covers(self.seen, rid)
+
+    def may_have_seen(self, rid: Rid) -> bool:
+        """Whether the device possibly knows what *rid* says."""
+        return rid in self.own or covers(self.possible, rid)
+
+
+def pending(known: Knowledge, items: Iterable[Item], folders: Folders) -> list[Step]:
+    """Return what changed for the device among *items*, in the order of telling."""
+    steps = [step for item in items if (step := _pending_step(known, item, folders))]
+    steps.sort(key=lambda step: (min(step.unseen), step.item.id))
+    if known.is_replay:  # Deletes are told whatever the window: the cursor cannot speak for what is only possible
+        steps.sort(key=lambda step: step.act is not Act.DELETE)
+    return steps
+
+
+def _pending_step(known: Knowledge, item: Item, folders: Folders) -> Step | None:
+    membership = folders.resting_place(item)
+    unseen = tuple(rid for rid in membership.rids if not known.has_seen(rid))
+    if membership.folder == known.folder:
+        if item.floor < known.high:
+            return None  # the floor's business
+        if unseen:
+            entered = any(all(map(known.may_have_seen, way)) for way in folders.entering(item, known.folder))
+            return Step(Act.ADD, item, unseen, known_before=entered)
+        news = [(name, rid) for name, rid in item.property_rids() if not known.has_seen(rid)]
+        if news:
+            return Step(Act.CHANGE, item, tuple(rid for _, rid in news), tuple(sorted(name for name, _ in news)))
+        return None
+    if not unseen:
+        return None
+    if item.added_by(known.device, known.folder):
+        return Step(Act.DELETE, item, unseen)
+    if item.floor >= known.low and any(
+        all(map(known.may_have_seen, way)) for way in folders.entering(item, known.folder)
+    ):
+        return Step(Act.DELETE, item, unseen)
+    return None
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything that could be told now, and the view after any part of it."""
+
+    view: View
+    key: ViewId
+    known: Knowledge
+    head: Cursor
+    """What the state had folded, this request's own commit included."""
+    goal: Floor
+    """Where the floor is to go: the start of the filter window."""
+    window: int
+    pending: list[Step]
+    moving: list[Step]
+    """Floor steps; as many as fit the window, and one more if there are more."""
+    doubtful: list[Step]
+    """Possible members below the goal; all of them."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """All steps, in order."""
+        return [*self.pending, *self.moving, *self.doubtful]
+
+    def forced(self) -> int:
+        """How many steps must be told whatever the limits: a replay's Deletes."""
+        if not self.known.is_replay:
+            return 0
+        return sum(step.act is Act.DELETE for step in self.pending)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell and no reason for a new view."""
+        return not (self.pending or self.moving or self.doubtful) and self.goal >= self.known.high
+
+    def floor_after(self, told: int) -> Floor:
+        """Return the floor once the first *told* steps were told."""
+        of_moving = told - len(self.pending)
+        if of_moving < 0:
+            return self.known.high
+        if of_moving >= len(self.moving):
+            return self.goal if self.moving or self.goal < self.known.high else self.known.high
+        if of_moving == 0:
+            return self.known.high
+        if self.moving[0].act is Act.ADD:
+            return self.moving[of_moving - 1].item.floor
+        return self.moving[of_moving].item.floor
+
+    def view_after(self, told: int, added: dict[str, tuple[str, int]]) -> View:
+        """Return the view that the device has once the first *told* steps were told (and this request's own acts)."""
+        untold = [rid for step in self.pending[told:] for rid in step.unseen]
+        cursor = join(self.view.cursor, cut_before(self.head, untold))
+        floor = self.floor_after(told)
+        possible = beyond(self.known.possible, cursor)
+        in_doubt = bool(untold or possible or told < len(self.steps))
+        generation = self.view.generation + 1
+        kept = {name: (item, since) for name, (item, since) in self.view.added.items() if since >= generation - 2}
+        return View(
+            self.view.device,
+            self.view.folder,
+            self.view.lineage,
+            generation,
+            self.key,
+            cursor,
+            floor,
+            self.window,
+            self.goal,
+            possible,
+            min(self.known.low, floor) if in_doubt else floor,
+            {**kept, **added},
+        )
+
+
+def moving_steps(known: Knowledge, goal: Floor, members: Sequence[Item]) -> list[Step]:
+    """Return the steps that bring the floor to *goal*, for the *members* on the way in their order."""
+    act = Act.ADD if goal < known.high else Act.SOFT_DELETE
+    return [Step(act, item, known_before=act is Act.ADD and item.floor >= known.low) for item in members]
+
+
+def own_softs(known: Knowledge, items: Iterable[Item], folders: Folders, floor: Floor, told: set[str]) -> list[Step]:
+    """Return SoftDeletes for *items* that this request added and that the folder, or the window, no longer has.
+
+    The device holds them under the ids that this answer gives: it must hear of it now, whatever the limits.
+    """
+    return [
+        Step(Act.SOFT_DELETE, item)
+        for item in items
+        if item.id not in told and (folders.resting_place(item).folder != known.folder or item.floor < floor)
+    ]
+
+
+def wakes(known: Knowledge, steps: Iterable[Step], origin: Callable[[Item, Rid], str]) -> bool:
+    """Tell whether one of *steps* is news that the device did not cause: *origin* names the device of a record."""
+    return any(origin(step.item, rid) != known.device for step in steps for rid in step.unseen)

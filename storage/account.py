@@ -1,0 +1,215 @@
+"""An account that is open: its state kept up with its log, and the writer that changes it.
+
+    async with account.turn() as state:          everything durable before this is folded into `state`
+        await account.commit(records)            durable, and folded, when it returns
+
+A turn is exclusive within the process: between its first look and its commit nothing else is folded or written by this
+account's writer.  (Deliveries have a writer of their own and need no turn; other processes never wait for ours.)  So
+what a turn computes from `state` stays true of the cursor it computed it at.
+
+What is resident is bounded: pages come on demand, `shed` lets go of everything but the keys.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from storage import blobs, checkpoint, log, objects, seal
+from storage.base import Base
+from storage.clock import Clock
+from storage.engine import Engine, NotFound
+from storage.records import Content, Record, Value
+from storage.state import Commit, State
+
+FOLD_COMMITS = 256
+"""How many log objects are read and folded at a time."""
+CHECKPOINT_RECORDS = 512
+"""A checkpoint is due when so many records about items were folded since the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """What an unlocked account's master key and ring give, for each purpose."""
+
+    log: objects.LogKeys
+    page: bytes = field(repr=False)
+    checkpoint: bytes = field(repr=False)
+    ids: bytes = field(repr=False)
+    tokens: bytes = field(repr=False)
+    """Authenticates what is handed to devices and comes back: sync keys."""
+
+    @classmethod
+    def derive(cls, master: bytes, private: Sequence[bytes]) -> "AccountKeys":
+        """Derive every purpose's key from the *master* key; *private* are the X25519 keys, newest first."""
+        return cls(
+            objects.LogKeys(seal.derive(master, "log"), tuple(private)),
+            seal.derive(master, "page"),
+            seal.derive(master, "checkpoint"),
+            seal.derive(master, "ids"),
+            seal.derive(master, "tokens"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an account belongs to."""
+
+    address: str
+    aliases: tuple[str, ...] = ()
+    display_name: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses, the primary one first."""
+        return (self.address, *self.aliases)
+
+
+class Account:
+    """One user's whole store, unlocked."""
+
+    def __init__(
+        self, engine: Engine, account_id: str, identity: Identity, keys: AccountKeys, clock: Clock, writer: log.Writer
+    ) -> None:
+        self.id, self.identity, self.keys = account_id, identity, keys
+        self._engine, self._clock, self._writer = engine, clock, writer
+        self._turn = asyncio.Lock()
+        self._state: State | None = None
+        self._stale = True
+        self._broken: set[str] = set()
+        self._checkpointed = 0
+
+    # -- reading
+
+    @contextlib.asynccontextmanager
+    async def turn(self, *, fresh: bool = True) -> AsyncIterator[State]:
+        """Take the turn.  *fresh*: after a listing of all writers, so that everything durable before is folded.
+
+        Without *fresh* a listing is made only if the feed told of news: enough to say that there is nothing new.
+        """
+        async with self._turn:
+            await self._writer.finish()  # of a caller that was cancelled: `next_place` must hold
+            if fresh or self._stale or self._state is None:
+                await self._refresh()
+            assert self._state is not None  # noqa: S101  # _refresh sets it
+            yield self._state
+
+    async def refresh(self) -> None:
+        """Fold everything durable, inside a turn that was not taken fresh."""
+        await self._refresh()
+
+    def told_of_news(self) -> None:
+        """Note that the log may have grown (the feed says so)."""
+        self._stale = True
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the log may have grown since it was last read."""
+        return self._stale or self._state is None
+
+    def shed(self) -> bool:
+        """Let go of the state if nobody is using it; it is opened again when needed.  Return whether it went."""
+        if self._turn.locked():
+            return False
+        self._state = None
+        return True
+
+    async def _refresh(self) -> None:
+        self._stale = False
+        try:
+            state = self._state or await self._open()
+            await self._fold_tail(state)
+        except BaseException:
+            self._stale = True
+            raise
+        self._state = state
+
+    async def _open(self) -> State:
+        pages = checkpoint.SealedPages(self._engine, self.id, self.keys.page)
+        while name := await checkpoint.newest(self._engine, self.id):
+            try:
+                state = await checkpoint.load(self._engine, self.id, self.keys.checkpoint, pages, name)
+            except NotFound:  # collected between listing and reading: a newer one is there
+                continue
+            self._checkpointed = state.journal.size
+            self._clock.read(state.time)
+            return state
+        self._checkpointed = 0
+        return State(Base(pages))
+
+    async def _fold_tail(self, state: State) -> None:
+        tails = await log.tail(self._engine, self.id, state.commits)
+        for writer, numbers in tails.items():
+            if writer in self._broken:
+                continue
+            for start in range(0, len(numbers), FOLD_COMMITS):
+                part = numbers[start : start + FOLD_COMMITS]
+                before = state.chain.get(writer, objects.FIRST)
+                commits, last, broken = await log.read(self._engine, self.id, self.keys.log, writer, part, before)
+                await self._fold(state, commits)
+                state.chain[writer] = last
+                if broken:
+                    self._broken.add(writer)
+                if len(commits) < len(part):
+                    break
+                await asyncio.sleep(0)
+
+    async def _fold(self, state: State, commits: Sequence[Commit]) -> None:
+        await state.bring(commits)
+        for commit in commits:
+            state.fold(commit)
+            self._clock.read(commit.time)
+
+    # -- writing
+
+    @property
+    def next_place(self) -> tuple[str, int]:
+        """The writer and number that the next commit of this turn will have, if nothing goes wrong."""
+        return self._writer.id, self._writer.n + 1
+
+    async def commit(self, records: Sequence[Record], usage_bytes: int = 0) -> Commit:
+        """Write *records*, all or nothing; durable and folded on return.  Only inside a turn.
+
+        Raises `Unavailable` when the outcome is unknown; the records may then be folded later, or never.
+        """
+        assert self._state is not None  # noqa: S101  # a turn has it
+        assert self._turn.locked()  # noqa: S101
+        commit, _ = await self._writer.append(records, usage_bytes)
+        await self._fold(self._state, [commit])
+        self._state.chain[commit.writer] = self._writer.last_digest
+        return commit
+
+    def tick(self) -> int:
+        """Return a stamp later than everything this process has read."""
+        return self._clock.tick()
+
+    async def store(self, plain: blobs.Buffer, summary: Value) -> Content:
+        """Store a content, durable on return, for a record to name within the hour."""
+        return await blobs.store(self._engine, self.id, plain, summary)
+
+    async def read(self, content: Content, start: int = 0, size: int | None = None) -> bytes:
+        """Return a range of a content.  Raises `NotFound`, `SealError`."""
+        return await blobs.read(self._engine, self.id, content, start, size)
+
+    def stream(self, content: Content, start: int = 0, size: int | None = None) -> AsyncIterator[bytes]:
+        """Yield a range of a content in pieces of at most 1 MiB."""
+        return blobs.stream(self._engine, self.id, content, start, size)
+
+    # -- checkpoints
+
+    @property
+    def checkpoint_is_due(self) -> bool:
+        """Whether enough was folded since the last checkpoint to make the next opening slow."""
+        return self._state is not None and self._state.journal.size - self._checkpointed >= CHECKPOINT_RECORDS
+
+    async def checkpoint(self) -> None:
+        """Write a checkpoint of what is folded."""
+        async with self._turn:
+            if self._state is None:
+                return
+            await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state)
+            self._checkpointed = self._state.journal.size
+
+    async def close(self) -> None:
+        """Wait for a write that is under way."""
+        await self._writer.finish()

@@ -1,0 +1,188 @@
+"""The base: an account's rows as the last checkpoint has them, read page by page as questions need them.
+
+Immutable: a new checkpoint makes a new base that shares every page it did not change (`merge`).  Opening a big account
+reads the checkpoint's root and no page; the pages that a Sync touches are few, whatever the account's size.
+"""
+
+import heapq
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from storage.items import Item
+from storage.pages import (
+    ContentPage,
+    Page,
+    PageRef,
+    by_page,
+    describe,
+    pack_contents,
+    pack_one,
+    pack_page,
+    split,
+    unpack_contents,
+    unpack_page,
+)
+from storage.records import Content
+from storage.views import Floor
+
+PAGES_CACHED = 24
+"""Decoded pages kept by one account: about 100 KB each."""
+
+_T = TypeVar("_T")
+
+
+class Sealed(Protocol):
+    """Where pages lie: sealed objects by name."""
+
+    async def read(self, name: str) -> bytes:
+        """Return the plain bytes of the object."""
+
+    async def write_page(self, plain: bytes) -> str:
+        """Store a page under a new name and return the name; durable on return."""
+
+
+class Base:
+    """The rows of one checkpoint."""
+
+    def __init__(self, sealed: Sealed, refs: Sequence[PageRef] = ()) -> None:
+        self.refs = list(refs)
+        self._firsts = [ref.first for ref in self.refs]
+        self._sealed = sealed
+        self._pages: OrderedDict[str, Page | ContentPage] = OrderedDict()
+
+    @property
+    def count(self) -> int:
+        """How many rows there are, removed items included."""
+        return sum(ref.count for ref in self.refs)
+
+    async def _page(self, ref: PageRef) -> Page:
+        page = self._cached(ref.rows)
+        if page is None:
+            page = self._keep(ref.rows, unpack_page(await self._sealed.read(ref.rows)))
+        assert isinstance(page, Page)  # noqa: S101  # row pages and content pages have names of their own
+        return page
+
+    async def _contents(self, ref: PageRef) -> ContentPage:
+        page = self._cached(ref.contents)
+        if page is None:
+            page = self._keep(ref.contents, unpack_contents(await self._sealed.read(ref.contents)))
+        assert isinstance(page, ContentPage)  # noqa: S101
+        return page
+
+    def _cached(self, name: str) -> Page | ContentPage | None:
+        page = self._pages.get(name)
+        if page is not None:
+            self._pages.move_to_end(name)
+        return page
+
+    def _keep(self, name: str, page: _T) -> _T:
+        self._pages[name] = page  # type: ignore[assignment]
+        while len(self._pages) > PAGES_CACHED:
+            self._pages.popitem(last=False)
+        return page
+
+    def _grouped(self, item_ids: Iterable[str]) -> list[tuple[PageRef, list[str]]]:
+        return [(self.refs[at], ids) for at, ids in by_page(self._firsts, item_ids).items()] if self.refs else []
+
+    async def rows(self, item_ids: Iterable[str]) -> dict[str, Item]:
+        """Return the rows of those of *item_ids* that there are.  Each is a fresh copy, the caller's to change."""
+        found: dict[str, Item] = {}
+        for ref, ids in self._grouped(item_ids):
+            page = await self._page(ref)
+            for item_id in ids:
+                item = page.find(item_id)
+                if item is not None:
+                    found[item_id] = item
+        return found
+
+    async def contents(self, item_ids: Iterable[str]) -> dict[str, Content]:
+        """Return the contents of those of *item_ids* that have one."""
+        found: dict[str, Content] = {}
+        for ref, ids in self._grouped(item_ids):
+            page = await self._contents(ref)
+            for item_id in ids:
+                content = page.find(item_id)
+                if content is not None:
+                    found[item_id] = content
+        return found
+
+    async def items(self) -> AsyncIterator[Item]:
+        """Yield every row, newest page first."""
+        for ref in reversed(self.refs):
+            page = await self._page(ref)
+            for item in page.items():
+                yield item
+
+    async def floors(
+        self,
+        folders: set[str],
+        low: Floor,
+        high: Floor,
+        *,
+        limit: int | None,
+        newest_first: bool,
+        skip: Collection[str],
+    ) -> list[Floor]:
+        """Return positions in `[low, high)` of members of *folders*, none of *skip*, in the order asked for.
+
+        With a *limit*, at least the first *limit* of them, and no more pages are read than that needs.
+        """
+        refs = [
+            ref
+            for ref in self.refs
+            if ref.latest_ms >= low.date_ms and ref.earliest_ms <= high.date_ms and folders & ref.folders.keys()
+        ]
+        refs.sort(key=lambda ref: -ref.latest_ms if newest_first else ref.earliest_ms)
+        found: list[Floor] = []
+        for ref in refs:
+            if limit is not None and len(found) >= limit:
+                pick = heapq.nlargest if newest_first else heapq.nsmallest
+                last = pick(limit, found)[-1]
+                if (last.date_ms > ref.latest_ms) if newest_first else (last.date_ms < ref.earliest_ms):
+                    break
+            page = await self._page(ref)
+            found.extend(floor for floor in page.floors(folders, low, high) if floor.item not in skip)
+        return sorted(found, reverse=newest_first)
+
+    async def merge(self, touched: Mapping[str, Item], contents: Mapping[str, Content]) -> "Base":
+        """Return the base in which *touched* rows and *contents* replace this one's; writes the pages that change."""
+        if not touched:
+            return self
+        refs: list[PageRef] = []
+        changed = by_page(self._firsts, touched)
+        for at in range(max(len(self.refs), 1)):
+            if at not in changed:
+                refs.append(self.refs[at])
+                continue
+            refs.extend(await self._rewritten(at, changed[at], touched, contents))
+        merged = Base(self._sealed, refs)
+        kept = {name for ref in refs for name in (ref.rows, ref.contents)}
+        merged._pages = OrderedDict((name, page) for name, page in self._pages.items() if name in kept)
+        return merged
+
+    async def _rewritten(
+        self, at: int, ids: list[str], touched: Mapping[str, Item], contents: Mapping[str, Content]
+    ) -> list[PageRef]:
+        old = self.refs[at] if self.refs else None
+        items = {item.id: item for item in (await self._page(old)).items()} if old else {}
+        items.update((item_id, touched[item_id]) for item_id in ids)
+        ordered = [items[item_id] for item_id in sorted(items)]
+        fresh = {item_id: pack_one(contents[item_id]) for item_id in ids if item_id in contents}
+        parts = list(split(ordered))
+        if old and not fresh and len(parts) == 1:
+            rows = await self._sealed.write_page(pack_page(ordered))
+            return [describe(ordered, min(old.first, ordered[0].id), rows, old.contents)]
+        packed = {**((await self._contents(old)).packed if old else {}), **fresh}
+        refs = []
+        for number, part in enumerate(parts):
+            rows = await self._sealed.write_page(pack_page(part))
+            of_part = {item.id: packed[item.id] for item in part if item.id in packed}
+            first = part[0].id if number or old is None else min(old.first, part[0].id)
+            refs.append(describe(part, first, rows, await self._sealed.write_page(pack_contents(of_part))))
+        return refs
+
+    def place_of(self, item_id: str) -> int:
+        """Return the place of the page that *item_id* would be in."""
+        return max(bisect_left(self._firsts, item_id + "\0") - 1, 0)

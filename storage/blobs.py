@@ -1,0 +1,65 @@
+"""Contents: sealed in chunks under a key of their own, written before the record that names them, never changed.
+
+A blob's name is fresh for every deposit: two nodes that store the same mail at once must not meet under one name with
+two keys.  What no record names in the end is an orphan, and the collector's.
+"""
+
+import mmap
+from collections.abc import AsyncIterator
+from typing import TypeAlias
+
+from storage import chunks, paths, seal
+from storage.engine import Engine
+from storage.records import Content, Value
+
+Buffer: TypeAlias = bytes | mmap.mmap
+
+PIECE_BYTES = 1 << 20
+"""How much is sealed, or opened, at a time."""
+STREAMED_BYTES_MIN = 1 << 20
+"""Greater contents go to the engine as a stream: memory stays bounded."""
+
+
+async def store(engine: Engine, account: str, plain: Buffer, summary: Value) -> Content:
+    """Seal *plain* and store it under a fresh name.  Durable on return; raises `Unavailable` when it may not be."""
+    name, key = paths.blob(account, paths.new_id()), seal.new_key()
+    if len(plain) < STREAMED_BYTES_MIN:
+        sealed, shape = chunks.seal_chunks(key, name, bytes(plain))
+        await engine.put(name, sealed)
+    else:
+        sealer = chunks.ChunkSealer(key, name)
+        await engine.put(name, _sealed_pieces(sealer, plain))
+        shape = sealer.shape
+    return Content(name.rsplit("/", 1)[1], key, len(plain), shape.pack(), summary)
+
+
+async def _sealed_pieces(sealer: chunks.ChunkSealer, plain: Buffer) -> AsyncIterator[bytes]:
+    for start in range(0, len(plain), PIECE_BYTES):
+        piece = sealer.feed(bytes(plain[start : start + PIECE_BYTES]))
+        if piece:
+            yield piece
+    yield sealer.finish()
+
+
+async def read(engine: Engine, account: str, content: Content, start: int = 0, size: int | None = None) -> bytes:
+    """Return *size* bytes of the content from *start* (default: all); a range past the end is cut.
+
+    Reads only the chunks that the range touches.  Raises `NotFound`, `SealError`.
+    """
+    name, shape = paths.blob(account, content.blob), chunks.Shape.unpack(content.shape)
+    span = shape.span(start, size)
+    if span.size == 0:
+        return b""
+    sealed = await engine.get(name, span.start, span.size)
+    return chunks.open_range(content.key, name, shape, start, size, sealed)
+
+
+async def stream(
+    engine: Engine, account: str, content: Content, start: int = 0, size: int | None = None
+) -> AsyncIterator[bytes]:
+    """Yield the same bytes as `read`, in pieces of at most `PIECE_BYTES`."""
+    end = content.size_bytes if size is None else min(start + size, content.size_bytes)
+    while start < end:
+        piece = await read(engine, account, content, start, min(PIECE_BYTES, end - start))
+        start += len(piece)
+        yield piece

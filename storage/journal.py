@@ -1,0 +1,67 @@
+"""Which items the latest records spoke of: so that "changed since" need not look at every row.
+
+The journal lists, writer by writer, every record about an item after `since`.  A cursor that covers `since` is
+answered from here in time proportional to what is new; an older one needs a walk over all rows.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any
+
+from storage.cursor import Cursor, Rid
+
+ENTRIES_KEPT = 1024
+"""How many entries a checkpoint carries on."""
+
+
+class Journal:
+    """For each writer, its latest records about items in order: `(n, place, time, item)`."""
+
+    def __init__(self, entries: Mapping[str, list[tuple[int, int, int, str]]] = {}, since: Cursor = {}) -> None:  # noqa: B006  # never changed
+        self._entries = {writer: list(listed) for writer, listed in entries.items()}
+        self._since = dict(since)
+        self.size = sum(map(len, self._entries.values()))
+
+    def add(self, rid: Rid, item: str) -> None:
+        """Note a record.  A writer's records come in its order."""
+        self._entries.setdefault(rid.writer, []).append((rid.n, rid.place, rid.time, item))
+        self.size += 1
+
+    def after(self, cursor: Cursor) -> set[str] | None:
+        """Return the items of all records outside *cursor*; None when the journal does not reach back so far."""
+        if any(cursor.get(writer, (0, 0)) < seen for writer, seen in self._since.items()):
+            return None
+        items: set[str] = set()
+        for writer, listed in self._entries.items():
+            n, place = cursor.get(writer, (0, 0))
+            first = bisect_right(listed, (n, place, 1 << 70, ""))
+            items.update(entry[3] for entry in listed[first:])
+        return items
+
+    def trimmed(self, keep: int = ENTRIES_KEPT) -> "Journal":
+        """Return a journal of the *keep* latest entries."""
+        times = sorted((entry[2] for listed in self._entries.values() for entry in listed), reverse=True)
+        if len(times) <= keep:
+            return Journal(self._entries, self._since)
+        oldest = times[keep - 1]
+        since, entries = dict(self._since), {}
+        for writer, listed in self._entries.items():
+            # A commit's time rises with its number, so what is dropped is a beginning.
+            kept = [entry for entry in listed if entry[2] >= oldest]
+            if len(kept) < len(listed):
+                since[writer] = listed[len(listed) - len(kept) - 1][:2]
+            if kept:
+                entries[writer] = kept
+        return Journal(entries, since)
+
+    def pack(self) -> list[Any]:
+        """Return everything as positional lists, for a checkpoint."""
+        return [self._entries, self._since]
+
+    @classmethod
+    def unpack(cls, packed: list[Any]) -> "Journal":
+        """Undo `pack`."""
+        entries = {
+            writer: [(n, place, time, item) for n, place, time, item in listed] for writer, listed in packed[0].items()
+        }
+        return cls(entries, {writer: (n, place) for writer, (n, place) in packed[1].items()})

@@ -1,0 +1,174 @@
+"""The log: each process that writes to an account is a writer of its own, so nobody ever collides.
+
+    a/<account>/log/<writer>/<n>      n = 1, 2, 3 … without gaps, one at a time
+
+*Writing.*  Commit n+1 leaves only after n is durable.  An unknown outcome is repeated with the same bytes under the same
+name; one that stays unknown retires the writer, and the next commit begins another: nothing more is written behind
+what may or may not be there.  Deliveries that come while one is under way share the next commit.
+
+*Reading.*  A reader folds each writer's commits in their order and waits at a gap.  Every object names the hash of its
+predecessor; where that breaks, the writer's log ends for this reader (and is reported), the account goes on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from storage import objects, paths
+from storage.clock import Clock
+from storage.engine import Engine, Unavailable
+from storage.records import Record
+from storage.state import Commit
+
+RETRY_SECONDS = (0.05, 0.5, 2.0)
+"""Pauses before an unknown outcome is tried again; after the last the writer retires."""
+BATCH_RECORDS_MAX = 256
+
+_log = structlog.get_logger(__name__)
+
+Make = Callable[[str, objects.Header, int, Sequence[Record]], bytes]
+
+
+@dataclass(slots=True)
+class _Pending:
+    records: Sequence[Record]
+    usage_bytes: int
+    done: "asyncio.Future[tuple[Commit, int]]"
+
+
+class Writer:
+    """One writer of one account's log."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        account: str,
+        clock: Clock,
+        make: Make,
+        *,
+        delivers: bool,
+        published: Callable[[str, str, int], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        new_writer: Callable[[], str] = paths.new_writer,
+    ) -> None:
+        self._engine, self._account, self._clock, self._make = engine, account, clock, make
+        self._delivers, self._published, self._sleep, self._new_writer = delivers, published, sleep, new_writer
+        self._pending: list[_Pending] = []
+        self._task: asyncio.Task[None] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.id = self._new_writer()
+        self.n = 0
+        self._before = objects.FIRST
+
+    async def append(self, records: Sequence[Record], usage_bytes: int = 0) -> tuple[Commit, int]:
+        """Make *records* durable, all or nothing.  Return their commit and how many records stand before them in it.
+
+        Raises `Unavailable` when the outcome is unknown: the records may be there or not.  Cancelling the caller does
+        not cancel the write.
+        """
+        pending = _Pending(records, usage_bytes, asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return await asyncio.shield(pending.done)
+
+    async def _run(self) -> None:
+        while self._pending:
+            batch, size = [], 0
+            while self._pending and size < BATCH_RECORDS_MAX:
+                batch.append(self._pending.pop(0))
+                size += len(batch[-1].records)
+                if not self._delivers:
+                    break
+            await self._write(batch)
+
+    async def _write(self, batch: list[_Pending]) -> None:
+        records = [record for pending in batch for record in pending.records]
+        time = self._clock.tick()
+        name = paths.log(self._account, self.id, self.n + 1)
+        usage = sum(pending.usage_bytes for pending in batch)
+        try:
+            header = objects.Header(self._delivers, 1, self._before, usage)
+            data = self._make(name, header, time, records)
+            await self._put(name, data)
+        except Exception as error:  # handed to everyone who waits for this commit
+            self._begin()
+            for pending in batch:
+                if not pending.done.cancelled():
+                    pending.done.set_exception(error)
+            return
+        self.n += 1
+        self._before = objects.digest(data)
+        commit, place = Commit(self.id, self.n, time, records), 0
+        for pending in batch:
+            if not pending.done.cancelled():
+                pending.done.set_result((commit, place))
+            place += len(pending.records)
+        self._published(self._account, self.id, self.n)
+
+    async def _put(self, name: str, data: bytes) -> None:
+        for pause in RETRY_SECONDS:
+            try:
+                return await self._engine.put(name, data)
+            except Unavailable as error:
+                _log.warning("log.put_again", error=str(error), seconds=pause)
+                await self._sleep(pause)
+        return await self._engine.put(name, data)
+
+    @property
+    def last_digest(self) -> bytes:
+        """The hash of the last object written."""
+        return self._before
+
+    async def finish(self) -> None:
+        """Wait for what is under way."""
+        if self._task is not None:
+            await self._task
+
+
+async def tail(engine: Engine, account: str, known: Mapping[str, int]) -> dict[str, list[int]]:
+    """List the commits after *known*: `{writer: [n, …]}`, each list without gaps from the first unknown one on.
+
+    Cost: one listing when at most a page of objects is there; else each known writer's past is skipped by a listing.
+    """
+    prefix = paths.prefix(paths.Kind.LOG, account)
+    found: dict[str, list[int]] = {}
+    after = prefix
+    while True:
+        page = await engine.list(prefix, after, engine.list_page)
+        for entry in page:
+            name = paths.parse(entry.key)
+            listed = found.setdefault(name.id, [])
+            if name.n == (listed[-1] if listed else known.get(name.id, 0)) + 1:
+                listed.append(name.n)
+        if len(page) < engine.list_page:
+            return {writer: numbers for writer, numbers in found.items() if numbers}
+        last = paths.parse(page[-1].key)
+        skipped = known.get(last.id, 0)
+        after = paths.log(account, last.id, skipped) if last.n < skipped else page[-1].key
+
+
+async def read(
+    engine: Engine, account: str, keys: objects.LogKeys, writer: str, numbers: Sequence[int], before: bytes
+) -> tuple[list[Commit], bytes, bool]:
+    """Read commits *numbers* of *writer*, which follow the object whose hash is *before*.
+
+    Return those that are whole, the hash of the last of them, and whether the writer's log broke.  Ends early at an
+    object that is listed but cannot be found.
+    """
+    names = [paths.log(account, writer, n) for n in numbers]
+    commits: list[Commit] = []
+    for name, n, data in zip(names, numbers, await engine.get_many(names), strict=True):
+        if data is None:
+            break
+        try:
+            commits.append(objects.open_commit(name, writer, n, keys, before, data))
+        except objects.BrokenObject as error:
+            _log.error("log.broken", account=account, writer=writer, n=n, error=str(error))
+            return commits, before, True
+        before = objects.digest(data)
+    return commits, before, False

@@ -1,0 +1,114 @@
+"""One log object: a commit's bytes, sealed.
+
+    clear header   format, who may have made it, key epoch, hash of the writer's object before it, change of usage
+    sealed body    [time, [record, …]] under the account's log key, or to its public key (deliveries)
+
+The header is part of the name under which the body is sealed, so it cannot be altered apart.  A body sealed to the
+public key may hold only arriving items: knowing a public key forges nothing but mail.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgpack
+
+from storage import seal
+from storage.records import Added, Record, UnknownRecord, pack, unpack
+from storage.state import Commit
+
+_HEADER = struct.Struct(">2sBBH16sq")
+_MAGIC = b"PB"
+_FORMAT = 1
+HEADER_BYTES = _HEADER.size
+FIRST = bytes(16)
+"""What the first object of a writer names as the one before it."""
+
+
+class BrokenObject(Exception):
+    """A log object is not what its writer made, or not for its place.  Its writer's log ends before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is readable without keys."""
+
+    delivered: bool
+    epoch: int
+    before: bytes
+    usage_bytes: int
+    """How many bytes of content the commit adds (less what it removes)."""
+
+    def pack(self) -> bytes:
+        """Return the header's bytes."""
+        return _HEADER.pack(_MAGIC, _FORMAT, int(self.delivered), self.epoch, self.before, self.usage_bytes)
+
+
+def read_header(data: bytes) -> Header:
+    """Return the header of a log object.  Raises `BrokenObject`."""
+    try:
+        magic, version, delivered, epoch, before, usage = _HEADER.unpack_from(data)
+    except struct.error as error:
+        raise BrokenObject("cut short") from error
+    if magic != _MAGIC or version != _FORMAT or delivered > 1:
+        raise BrokenObject(f"format {magic!r} {version}")
+    return Header(bool(delivered), epoch, before, usage)
+
+
+def digest(data: bytes) -> bytes:
+    """Return the hash by which a writer's next object names this one."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """What opens an account's log: the key of its own commits, and private keys for what was delivered to it."""
+
+    log: bytes
+    private: tuple[bytes, ...]
+
+
+def _sealed_name(name: str, header: bytes) -> str:
+    return f"{name}#{header.hex()}"
+
+
+def make_own(name: str, key: bytes, header: Header, time: int, records: Sequence[Record]) -> bytes:
+    """Return the log object *name* of a commit by whoever holds the account's keys."""
+    head = header.pack()
+    plain = msgpack.packb([time, [pack(record) for record in records]])
+    return head + seal.seal(key, _sealed_name(name, head), plain, compress=True)
+
+
+def make_delivered(name: str, public_key: bytes, header: Header, time: int, records: Sequence[Added]) -> bytes:
+    """Return the log object *name* of a delivery: made with the public key alone."""
+    head = header.pack()
+    plain = msgpack.packb([time, [pack(record) for record in records]])
+    return head + seal.seal_to(public_key, _sealed_name(name, head), plain, compress=True)
+
+
+def open_commit(name: str, writer: str, n: int, keys: LogKeys, before: bytes, data: bytes) -> Commit:
+    """Return the commit in log object *name*, which follows the object whose hash is *before*.
+
+    Raises `BrokenObject` for whatever is not exactly what its writer made for this place.
+    """
+    header = read_header(data)
+    if header.before != before:
+        raise BrokenObject("not the successor of the object before it")
+    head, body = data[:HEADER_BYTES], data[HEADER_BYTES:]
+    try:
+        if header.delivered:
+            plain = seal.open_sealed(keys.private, _sealed_name(name, head), body)
+        else:
+            plain = seal.open_(keys.log, _sealed_name(name, head), body)
+        time, packed = msgpack.unpackb(plain)
+        records = [unpack(record) for record in packed]
+    except (seal.SealError, UnknownRecord, ValueError, TypeError, msgpack.UnpackException) as error:
+        raise BrokenObject(str(error)) from error
+    if header.delivered and not all(map(_may_be_delivered, records)):
+        raise BrokenObject("sealed to the public key, but says more than that mail came")
+    return Commit(writer, n, time, records)
+
+
+def _may_be_delivered(record: Record) -> bool:
+    return isinstance(record, Added) and not record.device and record.stamp is None and not record.values

@@ -1,0 +1,201 @@
+"""What the log says: facts, each a small positional list inside a commit (`FORMAT.md`, "Records").
+
+A record never changes its meaning.  New facts get new kinds; a reader that meets a kind it does not know refuses the
+commit (`UnknownRecord`) rather than guess, so that an old node stops instead of spoiling what a newer one wrote.
+
+Every fact about an item is either `Added` (it came to be, with its first values) or `Set` (one property has a new
+value).  Who wins among several is decided by `Stamp`, never by arrival: see `state.py`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from storage.cursor import Rid
+from storage.views import View, pack_view, unpack_view
+
+Value: TypeAlias = Any
+"""What msgpack carries: None, bool, int, str, bytes, list, dict of these."""
+
+
+class UnknownRecord(Exception):
+    """A commit holds a record of a kind or shape that this version does not know."""
+
+
+class Stamp(NamedTuple):
+    """When a value was set, as its writer's hybrid clock had it; greater wins.  Ties go by *by*, then *place*."""
+
+    time: int
+    by: str
+    place: tuple[int, int]
+
+
+INITIAL = Stamp(-1, "", (0, 0))
+"""The rank of the values that an item came with: below every later write, whatever its clock said."""
+
+
+def own_stamp(rid: Rid) -> Stamp:
+    """Return the stamp of a record that does not carry one: its place in the log."""
+    return Stamp(rid.time, rid.writer, (rid.n, rid.place))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An item's content: where the sealed blob lies, and the summary that lists show without opening it."""
+
+    blob: str
+    key: bytes
+    size_bytes: int
+    shape: Value
+    """What `blobs.py` needs to find a range in the sealed blob."""
+    summary: Value
+    """A packed `storage.message.Summary`; None for items that are no messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An item came: delivered, uploaded, copied or imported.  Among several of one item the lowest stamp counts."""
+
+    item: str
+    folder: str
+    kind: str
+    date_ms: int
+    content: Content | None
+    values: dict[str, Value] = field(default_factory=dict)
+    device: str = ""
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A property of an item has a new value.  `folder` None: it was removed."""
+
+    item: str
+    name: str
+    value: Value
+    device: str = ""
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSet:
+    """A property of a folder has a new value: `name`, `parent` (None: top), `type`, or `gone` (True, for ever)."""
+
+    folder: str
+    name: str
+    value: Value
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSet:
+    """Something is remembered of a device.  None forgets it; name `""` with None forgets the device."""
+
+    device: str
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class ViewMade:
+    """A device was given a new view of a folder."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message is about to be handed to submission (rule: intent first, then submit, then the outcome)."""
+
+    send: str
+    message_id: str
+    digest: bytes
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The outcome of the `Sending` in commit *n* of *writer*: True, it was taken; False, withdrawn or refused."""
+
+    send: str
+    writer: str
+    n: int
+    taken: bool
+
+
+Record: TypeAlias = Added | Set | FolderSet | DeviceSet | ViewMade | Sending | Sent
+
+
+def _stamp(stamp: Stamp | None) -> Value:
+    return None if stamp is None else [stamp.time, stamp.by, *stamp.place]
+
+
+def _unstamp(packed: Value) -> Stamp | None:
+    return None if packed is None else Stamp(packed[0], packed[1], (packed[2], packed[3]))
+
+
+def pack_content(content: Content | None) -> Value:
+    """Return *content* as a positional list, or None."""
+    if content is None:
+        return None
+    return [content.blob, content.key, content.size_bytes, content.shape, content.summary]
+
+
+def unpack_content(packed: Value) -> Content | None:
+    """Undo `pack_content`."""
+    return None if packed is None else Content(*packed[:5])
+
+
+def pack(record: Record) -> list[Value]:
+    """Return *record* as the positional list that a commit carries."""
+    match record:
+        case Added():
+            return [
+                "A",
+                record.item,
+                record.folder,
+                record.kind,
+                record.date_ms,
+                pack_content(record.content),
+                record.values,
+                record.device,
+                _stamp(record.stamp),
+            ]
+        case Set():
+            value = pack_content(record.value) if record.name == "content" else record.value
+            return ["S", record.item, record.name, value, record.device, _stamp(record.stamp)]
+        case FolderSet():
+            return ["F", record.folder, record.name, record.value, record.device]
+        case DeviceSet():
+            return ["D", record.device, record.name, record.value]
+        case ViewMade():
+            return ["V", pack_view(record.view)]
+        case Sending():
+            return ["I", record.send, record.message_id, record.digest, record.process]
+        case Sent():
+            return ["O", record.send, record.writer, record.n, record.taken]
+
+
+def unpack(packed: list[Value]) -> Record:
+    """Undo `pack`.  Raises `UnknownRecord` for anything else."""
+    try:
+        kind, *rest = packed
+        match kind:
+            case "A":
+                item, folder, item_kind, date_ms, content, values, device, stamp = rest
+                return Added(item, folder, item_kind, date_ms, unpack_content(content), values, device, _unstamp(stamp))
+            case "S":
+                item, name, value, device, stamp = rest
+                return Set(item, name, unpack_content(value) if name == "content" else value, device, _unstamp(stamp))
+            case "F":
+                return FolderSet(*rest)
+            case "D":
+                return DeviceSet(*rest)
+            case "V":
+                return ViewMade(unpack_view(*rest))
+            case "I":
+                return Sending(*rest)
+            case "O":
+                return Sent(*rest)
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise UnknownRecord(repr(packed)[:80]) from error
+    raise UnknownRecord(repr(packed)[:80])

@@ -1,0 +1,95 @@
+"""What is known of mail that went out: intents and outcomes, so that no retry sends a message twice.
+
+An intent is written before submission and its outcome after it.  An intent without outcome is *open*: some process may
+be submitting it, or died while it did.  How long to wait for it is decided above, not here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from storage.clock import stamp_ms
+from storage.cursor import Rid
+from storage.records import Sending, Sent
+
+KEPT_MS = 2 * 86_400_000
+"""How long a finished send is remembered, so that a late retry is known for one."""
+
+
+class Intent(NamedTuple):
+    """One attempt to send: when it was written, the message it names, the process that was to submit it."""
+
+    time: int
+    message_id: str
+    digest: bytes
+    process: str
+
+
+@dataclass(slots=True)
+class Send:
+    """All attempts of one message, by the (writer, n) of the intent's commit."""
+
+    intents: dict[tuple[str, int], Intent] = field(default_factory=dict)
+    outcomes: dict[tuple[str, int], bool] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> bool:
+        """Whether submission took the message."""
+        return any(self.outcomes.values())
+
+    @property
+    def open(self) -> dict[tuple[str, int], Intent]:
+        """The attempts of which no outcome is known."""
+        return {key: intent for key, intent in self.intents.items() if key not in self.outcomes}
+
+
+class Sends:
+    """Every send of an account that is still remembered, by its id."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Send] = {}
+
+    def offer(self, rid: Rid, record: Sending | Sent) -> None:
+        """Take a record: any order, any number of times."""
+        send = self.by_id.setdefault(record.send, Send())
+        if isinstance(record, Sending):
+            send.intents[rid.writer, rid.n] = Intent(rid.time, record.message_id, record.digest, record.process)
+        else:
+            send.outcomes[record.writer, record.n] = record.taken
+
+    def alike(self, prefix: str, message_id: str, digest: bytes) -> str | None:
+        """Return the id, beginning with *prefix*, of a taken send of the same Message-ID or the same bytes."""
+        for send_id, send in self.by_id.items():
+            if send_id.startswith(prefix) and send.taken:
+                for intent in send.intents.values():
+                    if intent.digest == digest or (message_id and intent.message_id == message_id):
+                        return send_id
+        return None
+
+    def pack(self, now: int) -> list[Any]:
+        """Return what is to be remembered at time *now* (hybrid clock) as positional lists, for a checkpoint."""
+        oldest = stamp_ms(now) - KEPT_MS
+        return [
+            [
+                send_id,
+                [[*key, *intent] for key, intent in send.intents.items()],
+                [[*k, v] for k, v in send.outcomes.items()],
+            ]
+            for send_id, send in self.by_id.items()
+            if not send.intents or max(stamp_ms(intent.time) for intent in send.intents.values()) >= oldest
+        ]
+
+    @classmethod
+    def unpack(cls, packed: list[Any]) -> "Sends":
+        """Undo `pack`."""
+        sends = cls()
+        for send_id, intents, outcomes in packed:
+            sends.by_id[send_id] = Send(
+                {(writer, n): Intent(*rest) for writer, n, *rest in intents},
+                {(writer, n): taken for writer, n, taken in outcomes},
+            )
+        return sends
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sends) and self.by_id == other.by_id
+
+    __hash__ = None  # type: ignore[assignment]  # mutable

@@ -1,0 +1,237 @@
+"""An account's state: the fold of its log, the same in whatever order the records came.
+
+    state = base (rows of a checkpoint, on demand) + overlay (rows that later records touched) + small things, resident
+
+A record about an item needs the item's row, which may lie in the base: so folding takes two steps, `missing` rows are
+brought into the overlay first, then `fold` is plain code.  Everything that can be asked is answered from base and
+overlay together; the overlay wins.
+
+The fold does not depend on order because every part of it is a join: registers keep the greater stamp, sets of records
+only grow, views retire by rules that only move forward.  `tests/properties/test_fold.py` states it as a law.
+"""
+
+import heapq
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from storage.base import Base
+from storage.cursor import Cursor, Rid, covers, whole
+from storage.folders import TRASH, Folders
+from storage.items import Item, Register
+from storage.journal import Journal
+from storage.records import (
+    Added,
+    Content,
+    DeviceSet,
+    FolderSet,
+    Record,
+    Sending,
+    Sent,
+    Set,
+    Value,
+    ViewMade,
+    own_stamp,
+)
+from storage.sends import Sends
+from storage.views import Floor, Views
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one log object says: *n*th of *writer*, made at *time* (hybrid clock), all or nothing."""
+
+    writer: str
+    n: int
+    time: int
+    records: Sequence[Record]
+
+    def rids(self) -> list[Rid]:
+        """Return each record's id, in order."""
+        return [Rid(self.time, self.writer, self.n, place) for place in range(1, len(self.records) + 1)]
+
+
+@dataclass(slots=True)
+class Devices:
+    """What is remembered of each device, as registers; a device forgotten at a time keeps nothing from before it."""
+
+    registers: dict[str, dict[str, Register]] = field(default_factory=dict)
+
+    def offer(self, rid: Rid, record: DeviceSet) -> None:
+        """Take a record: any order, any number of times."""
+        registers = self.registers.setdefault(record.device, {})
+        register = Register(own_stamp(rid), rid, record.value)
+        known = registers.get(record.name)
+        if known is None or known[:2] < register[:2]:
+            registers[record.name] = register
+
+    def forgotten(self, device: str) -> int:
+        """Return the time at which *device* was last forgotten, or 0."""
+        register = self.registers.get(device, {}).get("")
+        return register.rid.time if register else 0
+
+    def get(self, device: str, name: str, default: Value = None) -> Value:
+        """Return what is remembered under *name*."""
+        register = self.registers.get(device, {}).get(name)
+        if register is None or register.rid.time < self.forgotten(device):
+            return default
+        return register.value
+
+    def names(self) -> list[str]:
+        """Return the devices of which anything is remembered."""
+        return [
+            device
+            for device, registers in self.registers.items()
+            if any(name and register.rid.time >= self.forgotten(device) for name, register in registers.items())
+        ]
+
+
+class State:
+    """Everything known of an account, up to `commits`."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self.commits: dict[str, int] = {}
+        """How many commits of each writer are folded."""
+        self.chain: dict[str, bytes] = {}
+        """The hash of each writer's last folded object, which its next one must name."""
+        self.time = 0
+        """The latest commit time folded."""
+        self.touched: dict[str, Item] = {}
+        self.fresh: dict[str, Content] = {}
+        self.journal = Journal()
+        self.folders = Folders()
+        self.views = Views()
+        self.devices = Devices()
+        self.sends = Sends()
+
+    @property
+    def head(self) -> dict[str, tuple[int, int]]:
+        """The cursor of everything folded."""
+        return whole(self.commits)
+
+    # -- folding
+
+    async def bring(self, commits: Iterable[Commit]) -> None:
+        """Bring the rows that *commits* speak of into the overlay."""
+        wanted = {
+            record.item
+            for commit in commits
+            for record in commit.records
+            if isinstance(record, Added | Set) and record.item not in self.touched
+        }
+        if wanted:
+            # Another task may have folded while this one read: its rows are newer.
+            for item_id, item in (await self.base.rows(wanted)).items():
+                self.touched.setdefault(item_id, item)
+
+    def fold(self, commit: Commit) -> None:
+        """Fold *commit*, whose rows have been brought.  Folding it again changes nothing."""
+        for rid, record in zip(commit.rids(), commit.records, strict=True):
+            self._offer(rid, record)
+        self.commits[commit.writer] = max(self.commits.get(commit.writer, 0), commit.n)
+        self.time = max(self.time, commit.time)
+
+    async def supposing(self, commit: Commit) -> "State":
+        """Return what this state would be with *commit*, which speaks of items only; this one stays as it is."""
+        supposed = State(self.base)
+        supposed.__dict__.update(self.__dict__)
+        supposed.touched, supposed.fresh = dict(self.touched), dict(self.fresh)
+        supposed.commits, supposed.journal = dict(self.commits), self.journal.trimmed(self.journal.size)
+        await supposed.bring([commit])
+        for record in commit.records:
+            if isinstance(record, Added | Set) and record.item in supposed.touched:
+                supposed.touched[record.item] = supposed.touched[record.item].copy()
+        supposed.fold(commit)
+        return supposed
+
+    def _offer(self, rid: Rid, record: Record) -> None:
+        match record:
+            case Added():
+                item = self.touched.setdefault(record.item, Item(record.item))
+                if item.offer_added(rid, record) and record.content and "content" not in item.registers:
+                    self.fresh[record.item] = record.content
+                self.journal.add(rid, record.item)
+            case Set():
+                item = self.touched.setdefault(record.item, Item(record.item))
+                if item.offer_set(rid, record) and record.name == "content":
+                    self.fresh[record.item] = record.value
+                self.journal.add(rid, record.item)
+            case FolderSet():
+                self.folders.offer(rid, record)
+            case DeviceSet():
+                self.devices.offer(rid, record)
+                if record.name == "":
+                    self.views.forget(record.device, rid.time)
+            case ViewMade():
+                if rid.time >= self.devices.forgotten(record.view.device):
+                    self.views.add(rid, record.view)
+            case Sending() | Sent():
+                self.sends.offer(rid, record)
+
+    # -- asking
+
+    async def items(self, item_ids: Iterable[str]) -> dict[str, Item]:
+        """Return the rows of those of *item_ids* that exist."""
+        wanted = set(item_ids)
+        found = {item_id: self.touched[item_id] for item_id in wanted & self.touched.keys()}
+        found.update(await self.base.rows(wanted - found.keys()))
+        return {item_id: item for item_id, item in found.items() if item.exists}
+
+    async def item(self, item_id: str) -> Item | None:
+        """Return the row of that id, or None."""
+        return (await self.items([item_id])).get(item_id)
+
+    async def contents(self, item_ids: Iterable[str]) -> dict[str, Content]:
+        """Return the contents of those of *item_ids* that have one."""
+        wanted = set(item_ids)
+        found = {item_id: self.fresh[item_id] for item_id in wanted & self.fresh.keys()}
+        found.update(await self.base.contents(wanted - found.keys()))
+        return found
+
+    async def changed(self, folder: str, seen: Cursor) -> list[Item]:
+        """Return every existing item that a record outside *seen* speaks of, or whose folder's removal is outside it.
+
+        Those that never were in *folder* may be among them.  Cost: in proportion to what is new, as long as the
+        journal reaches back to *seen*; a walk over all rows else.
+        """
+        ids = self.journal.after(seen)
+        items = list((await self.items(ids)).values()) if ids is not None else [item async for item in self._all()]
+        removed = {gone for gone, rid in self.folders.gone.items() if not covers(seen, rid)}
+        if removed and folder == TRASH.id and ids is not None:
+            known = {item.id for item in items}
+            items += [item async for item in self._all() if item.id not in known and removed & item.entries.keys()]
+        return items
+
+    async def _all(self) -> AsyncIterator[Item]:
+        touched = dict(self.touched)
+        async for item in self.base.items():
+            if item.id not in touched and item.exists:
+                yield item
+        for item in touched.values():
+            if item.exists:
+                yield item
+
+    async def floors(
+        self, folder: str, low: Floor, high: Floor, *, limit: int | None = None, newest_first: bool = True
+    ) -> list[Floor]:
+        """Return the positions in `[low, high)` of *folder*'s members, at most *limit*, in the order asked for."""
+        mine = [
+            item.floor
+            for item in self.touched.values()
+            if item.exists and low <= item.floor < high and self.folders.resting_place(item).folder == folder
+        ]
+        sources = self.folders.sources(folder)
+        others = await self.base.floors(
+            sources, low, high, limit=limit, newest_first=newest_first, skip=self.touched.keys()
+        )
+        pick = heapq.nlargest if newest_first else heapq.nsmallest
+        every = mine + others
+        return sorted(every, reverse=newest_first) if limit is None else pick(limit, every)
+
+    async def members(
+        self, folder: str, low: Floor, high: Floor, *, limit: int | None = None, newest_first: bool = True
+    ) -> list[Item]:
+        """Return *folder*'s members in `[low, high)`, at most *limit*, in the order asked for."""
+        floors = await self.floors(folder, low, high, limit=limit, newest_first=newest_first)
+        items = await self.items(floor.item for floor in floors)
+        return [items[floor.item] for floor in floors]

@@ -1,0 +1,212 @@
+"""Views: what each device holds of each folder, in a hundred bytes, whatever the folder's size.
+
+A view says two things.  Its *cursor*: a change whose record is inside has been told.  Its *floor*: the device has every
+member of the folder at or above it; the floor joins the start of the filter window and the position of a first
+synchronisation, which goes newest first.  After an answer was lost, a view also carries a *doubt*: up to `possible` and
+down to `low` the device may hold things that it was never seen to confirm.
+
+Views are a set, one for each key that was given out, and never overwritten: a phone that retried on another node
+holds either successor.  A key of zero begins a *lineage*; alive are the two highest generations of a lineage, and of
+lineages the two newest that were confirmed (used), so that a late key-zero request cannot kill the living chain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from storage.cursor import Cursor, Rid
+
+
+class ViewId(NamedTuple):
+    """The record that made the view."""
+
+    writer: str
+    n: int
+    place: int
+
+
+class Floor(NamedTuple):
+    """A position among a folder's items: date (milliseconds since 1970) and item id."""
+
+    date_ms: int
+    item: str
+
+
+TOP = Floor(1 << 62, "~")
+"""Above every item: nothing has been told yet."""
+BOTTOM = Floor(-1, "")
+"""Below every item: no window."""
+
+UNCONFIRMED_KEPT = 8
+CONFIRMED_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a device holds of a folder once it has the answer that carried this view's key."""
+
+    device: str
+    folder: str
+    lineage: str
+    generation: int
+    parent: ViewId | None
+    cursor: Cursor
+    floor: Floor
+    window: int = 0
+    """The filter that the window was made with; another one moves it anew."""
+    window_start: Floor = BOTTOM
+    possible: Cursor = field(default_factory=dict)
+    low: Floor = TOP
+    """With `possible`: the doubt.  Down to here the device may hold more than the floor says."""
+    added: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Client ids of items added with this or one of the two generations before: `{client id: (item, generation)}`."""
+    known: Mapping[str, bytes] = field(default_factory=dict)
+    """For the view of the folder list itself: `{folder id: digest of what the device was told of it}`."""
+
+
+def pack_view(view: View) -> list[Any]:
+    """Return *view* as a positional list."""
+    return [
+        view.device,
+        view.folder,
+        view.lineage,
+        view.generation,
+        view.parent,
+        dict(view.cursor),
+        view.floor,
+        view.window,
+        view.window_start,
+        dict(view.possible),
+        view.low,
+        dict(view.added),
+        dict(view.known),
+    ]
+
+
+def _cursor(packed: Mapping[str, list[int]]) -> dict[str, tuple[int, int]]:
+    return {writer: (n, place) for writer, (n, place) in packed.items()}
+
+
+def unpack_view(packed: list[Any]) -> View:
+    """Undo `pack_view`."""
+    device, folder, lineage, generation, parent, cursor, floor, window, start, possible, low, added, known = packed
+    return View(
+        device,
+        folder,
+        lineage,
+        generation,
+        None if parent is None else ViewId(*parent),
+        _cursor(cursor),
+        Floor(*floor),
+        window,
+        Floor(*start),
+        _cursor(possible),
+        Floor(*low),
+        {client_id: (item, since) for client_id, (item, since) in added.items()},
+        known,
+    )
+
+
+@dataclass(slots=True)
+class _Lineage:
+    highest: int = 0
+    views: dict[ViewId, View] = field(default_factory=dict)
+
+
+def lineage_name(rid: Rid) -> str:
+    """Return the name of the lineage that record *rid* begins.  Names sort by age."""
+    return f"{rid.time:016x}{rid.writer}{rid.n:x}.{rid.place:x}"
+
+
+class Views:
+    """All living views of an account.  Reading records in any order, or twice, ends the same."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[tuple[str, str], dict[str, _Lineage]] = {}
+        self._views: dict[ViewId, View] = {}
+        self._times: dict[ViewId, int] = {}
+
+    def add(self, rid: Rid, view: View) -> None:
+        """Take the view that record *rid* made, and let go of those it retires."""
+        lineages = self._pairs.setdefault((view.device, view.folder), {})
+        lineage = lineages.setdefault(view.lineage, _Lineage())
+        view_id = ViewId(rid.writer, rid.n, rid.place)
+        lineage.highest = max(lineage.highest, view.generation)
+        lineage.views[view_id] = self._views[view_id] = view
+        self._times[view_id] = rid.time
+        self._drop(lineage, [key for key, kept in lineage.views.items() if kept.generation < lineage.highest - 1])
+        self._retire(lineages)
+
+    def _drop(self, lineage: _Lineage, view_ids: list[ViewId]) -> None:
+        for view_id in view_ids:
+            del lineage.views[view_id], self._views[view_id], self._times[view_id]
+
+    def _retire(self, lineages: dict[str, _Lineage]) -> None:
+        newest_first = sorted(lineages, reverse=True)
+        confirmed = [name for name in newest_first if lineages[name].highest > 1]
+        waiting = [name for name in newest_first if lineages[name].highest <= 1]
+        for name in confirmed[CONFIRMED_KEPT:] + waiting[UNCONFIRMED_KEPT:]:
+            self._drop(lineages[name], list(lineages[name].views))
+            del lineages[name]
+
+    def get(self, view_id: ViewId) -> View | None:
+        """Return the living view of that id, or None."""
+        return self._views.get(view_id)
+
+    def time(self, view_id: ViewId) -> int:
+        """Return the time (hybrid clock) at which a living view was made."""
+        return self._times[view_id]
+
+    def children(self, view_id: ViewId) -> list[View]:
+        """Return the views given out in answer to the key of *view_id*, oldest first."""
+        found = [(self._times[key], key) for key, view in self._views.items() if view.parent == view_id]
+        return [self._views[key] for _, key in sorted(found)]
+
+    def newest(self, device: str, folder: str) -> tuple[ViewId, View] | None:
+        """Return the latest view that *device* was given of *folder*: what it holds if nothing got lost.
+
+        A confirmed lineage goes first: a late key-zero request must not deafen a phone that waits on its old key.
+        """
+        ranked = [
+            (view.generation > 1, self._times[view_id], view.generation, view_id)
+            for lineage in self._pairs.get((device, folder), {}).values()
+            for view_id, view in lineage.views.items()
+        ]
+        if not ranked:
+            return None
+        view_id = max(ranked)[3]
+        return view_id, self._views[view_id]
+
+    def of_device(self, device: str) -> list[str]:
+        """Return the folders of which *device* holds a view."""
+        return [
+            folder
+            for (owner, folder), lineages in self._pairs.items()
+            if owner == device and any(lineage.views for lineage in lineages.values())
+        ]
+
+    def forget(self, device: str, before: int) -> None:
+        """Let go of the views of *device* made before that time (hybrid clock)."""
+        for pair, lineages in self._pairs.items():
+            if pair[0] == device:
+                for name, lineage in list(lineages.items()):
+                    self._drop(lineage, [key for key in lineage.views if self._times[key] < before])
+                    if not lineage.views:
+                        del lineages[name]
+
+    def pack(self) -> list[Any]:
+        """Return everything as positional lists, for a checkpoint."""
+        return [[*view_id, self._times[view_id], pack_view(view)] for view_id, view in self._views.items()]
+
+    @classmethod
+    def unpack(cls, packed: list[Any]) -> "Views":
+        """Undo `pack`."""
+        views = cls()
+        for writer, n, place, time, view in packed:
+            views.add(Rid(time, writer, n, place), unpack_view(view))
+        return views
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Views) and self._views == other._views and self._times == other._times
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
