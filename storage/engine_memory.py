@@ -1,7 +1,12 @@
-"""The engine that forgets: everything in memory, for tests and for trying things out."""
+"""The engine that forgets: everything in memory, for tests and for trying things out.
+
+Every call lets others run before it takes effect, as those of a real engine do: what is only right while nobody else
+gets a turn shall fail here, too.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterable, Iterable, Sequence
 
@@ -39,16 +44,16 @@ class MemoryEngine:
 
     async def put(self, key: str, data: bytes | AsyncIterable[bytes]) -> None:
         """See `Engine.put`; here a stream is held in memory as a whole."""
-        self._check_open()
+        await self._turn()
         check_key(key)
         if not isinstance(data, bytes):
             data = b"".join([piece async for piece in data])
-            self._check_open()
+            await self._turn()
         self.objects.put(key, data)
 
     async def get(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """See `Engine.get`."""
-        self._check_open()
+        await self._turn()
         check_range(start, size)
         try:
             data = self.objects.contents[check_key(key)]
@@ -58,12 +63,12 @@ class MemoryEngine:
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Engine.get_many`."""
-        self._check_open()
+        await self._turn()
         return [self.objects.contents.get(check_key(key)) for key in keys]
 
     async def list(self, prefix: str, start_after: str = "", limit: int | None = None) -> list[Entry]:
         """See `Engine.list`."""
-        self._check_open()
+        await self._turn()
         check_prefix(start_after)
         keys = self.objects.keys
         first = max(bisect_left(keys, check_prefix(prefix)), bisect_right(keys, start_after))
@@ -75,7 +80,7 @@ class MemoryEngine:
 
     async def delete(self, keys: Iterable[str]) -> None:
         """See `Engine.delete`."""
-        self._check_open()
+        await self._turn()
         for key in [check_key(key) for key in keys]:
             self.objects.delete(key)
 
@@ -83,6 +88,7 @@ class MemoryEngine:
         """See `Engine.close`; *objects* live on for other nodes."""
         self._closed = True
 
-    def _check_open(self) -> None:
+    async def _turn(self) -> None:
+        await asyncio.sleep(0)
         if self._closed:
             raise Unavailable("the engine is closed")
