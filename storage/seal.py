@@ -7,14 +7,15 @@ random; 24 bytes make that safe for any number of objects under one key.
     under a key           0x01  compression  nonce (24)  text and tag (16 more than the plain)
     to a public key       0x02  compression  sealed box (80) of a fresh key  nonce (24)  text and tag
 
-Compression is 0 (none) or 1 (a zstd frame that states its size).  A new layout gets a new first byte.  This module and
-`keys.py` are the only ones that import cryptography; `chunks.py` makes long contents readable from the middle.
+Compression is 0 (none) or 1 (a zstd frame that states its size).  A new layout gets a new first byte.  This module is
+the only one of the store that imports cryptography; `chunks.py` makes long contents readable from the middle.
 """
 
 from collections.abc import Iterable
 from hashlib import blake2b
 
 import zstandard
+from argon2.low_level import Type, hash_secret_raw
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.secret import Aead
@@ -109,7 +110,7 @@ def derive(master: bytes, purpose: str, context: bytes = b"") -> bytes:
     return blake2b(context, digest_size=KEY_BYTES, key=_checked(master), person=person).digest()
 
 
-def keyed_hash(key: bytes, *parts: bytes, size: int = 16) -> bytes:
+def keyed_hash(key: bytes, *parts: bytes | memoryview, size: int = 16) -> bytes:
     """Return a hash of 1 to 64 bytes that only holders of *key* can make.
 
     Each part counts with its length: other parts never give the same input, however they join.  Serves as a MAC, too.
@@ -119,6 +120,11 @@ def keyed_hash(key: bytes, *parts: bytes, size: int = 16) -> bytes:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
+
+
+def stretch(secret: bytes, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:
+    """Return the 32-byte key that Argon2id makes of *secret*: slow and large on purpose, to be run in a thread."""
+    return hash_secret_raw(secret, salt, passes, memory_kib, lanes, KEY_BYTES, Type.ID)
 
 
 def _checked(key: bytes) -> bytes:
