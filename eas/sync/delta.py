@@ -100,7 +100,9 @@ def pending(known: Knowledge, items: Iterable[Item], folders: Folders) -> list[S
 
 def _pending_step(known: Knowledge, item: Item, folders: Folders) -> Step | None:
     membership = folders.resting_place(item)
-    unseen = tuple(rid for rid in membership.rids if not known.has_seen(rid))
+    # Where several records make a membership it stands at the last of them, and is told and cut there: told at an
+    # earlier one, the cursor could stop between them, and a later leave would not be known for one.
+    unseen = tuple(sorted(rid for rid in membership.rids if not known.has_seen(rid)))[-1:]
     if membership.folder == known.folder:
         if item.floor < known.high:
             return None  # the floor's business
@@ -175,7 +177,6 @@ class Plan:
         cursor = join(self.view.cursor, cut_before(self.head, untold))
         floor = self.floor_after(told)
         possible = beyond(self.known.possible, cursor)
-        in_doubt = bool(untold or possible or told < len(self.steps))
         generation = self.view.generation + 1
         kept = {name: (item, since) for name, (item, since) in self.view.added.items() if since >= generation - 2}
         return View(
@@ -189,9 +190,17 @@ class Plan:
             self.window,
             self.goal,
             possible,
-            min(self.known.low, floor) if in_doubt else floor,
+            self._low_after(told, floor, in_doubt=bool(untold or possible)),
             {**kept, **added},
         )
+
+    def _low_after(self, told: int, floor: Floor, *, in_doubt: bool) -> Floor:
+        """Return down to where the device may hold more than *floor* says."""
+        of_doubtful = told - len(self.pending) - len(self.moving)
+        if in_doubt or of_doubtful < 0:
+            return min(self.known.low, floor)
+        # Doubtful members are told off oldest first: what remains in doubt begins with the first that was not.
+        return self.doubtful[of_doubtful].item.floor if of_doubtful < len(self.doubtful) else floor
 
 
 def moving_steps(known: Knowledge, goal: Floor, members: Sequence[Item]) -> list[Step]:
