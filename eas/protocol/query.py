@@ -75,6 +75,7 @@ def parse_query(raw: str) -> Query:
     """
     if len(raw) > QUERY_MAX:
         raise UnreadableQuery(f"over {QUERY_MAX} characters")
+    raw = raw.encode("utf-8", "replace").decode()  # a target that is not UTF-8 comes with surrogates from the framework
     return _parse_plain(raw) if _PLAIN.match(raw) else _parse_base64(raw)
 
 

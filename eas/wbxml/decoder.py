@@ -34,6 +34,7 @@ from eas.wbxml.tokens import (
 BYTES_MAX: Final = 64 * 1024 * 1024
 DEPTH_MAX: Final = 32  # elements with content, one in the other; documents of the schemas have about 15
 TOKENS_MAX: Final = 200_000  # an element without children counts once, others twice; a Sync of 512 messages has 20,000
+PIECES_MAX: Final = 10_000  # of one value: STR_I or OPAQUE tokens in a row
 
 _NO_TAGS: Final = (None,) * 128  # bytes with the attribute bit: ActiveSync has no attributes
 _AIR_NOTIFY: Final = PAGE_NUMBERS["AirNotify"]  # no client of 2.5 or later uses it ([MS-ASWBXML] prints no tokens)
@@ -133,9 +134,7 @@ def _read_content(data: bytes, position: int, page: int, root: Element) -> tuple
                 children = parents[-1].children
                 position += 1
             elif byte == END:
-                closed = parents.pop()
-                if closed.value is not None and closed.children:
-                    raise ValueError("text beside child elements")
+                parents.pop()
                 position += 1
                 if not parents:
                     return page, position
@@ -144,8 +143,9 @@ def _read_content(data: bytes, position: int, page: int, root: Element) -> tuple
                 page = data[position + 1]
                 tags = _tags_of(page)
                 position += 2
-            elif byte in (STR_I, OPAQUE) and parents[-1].value is None and not children:
-                parents[-1].value, position = _read_value(data, position)
+            elif byte in (STR_I, OPAQUE) and not children:
+                parents[-1].value, page, position = _read_value(data, page, position)
+                tags = _tags_of(page)
             else:
                 raise ValueError(_refusal(byte))
         raise ValueError(f"over {TOKENS_MAX} tokens")
@@ -153,28 +153,35 @@ def _read_content(data: bytes, position: int, page: int, root: Element) -> tuple
         raise WbxmlError(_reason(error), page, position, root) from error
 
 
-def _read_value(data: bytes, position: int) -> tuple[str | bytes | None, int]:
-    """Read the STR_I or the OPAQUE tokens that follow each other; return them joined, and where the rest begins."""
+def _read_value(data: bytes, page: int, position: int) -> tuple[str | bytes | None, int, int]:
+    """Read the STR_I or OPAQUE tokens up to END; return them joined, the page that is current, and where END stands."""
     texts: list[str] = []
     blocks: list[bytes] = []
-    while (token := data[position]) in (STR_I, OPAQUE):
+    for _ in repeat(None, PIECES_MAX):
+        token = data[position]
+        if token == END:
+            if texts and blocks:
+                raise ValueError("text beside OPAQUE")
+            return "".join(texts) or b"".join(blocks) or None, page, position
         if token == OPAQUE:
             size, position = read_number(data, position + 1)
             if size > len(data) - position:
                 raise ValueError("OPAQUE longer than the rest")
             blocks.append(data[position : position + size])
             position += size
-        elif data[position + 1] == END:  # an empty text without its NUL: see above
+        elif token == STR_I and data[position + 1] == END:  # an empty text without its NUL: see above
             position += 1
-        else:
+        elif token == STR_I:
             end = data.find(0, position)
             if end < 0:
                 raise ValueError("text without its NUL")
             texts.append(data[position + 1 : end].decode())
             position = end + 1
-    if texts and blocks:
-        raise ValueError("text beside OPAQUE")
-    return "".join(texts) or b"".join(blocks) or None, position
+        elif token == SWITCH_PAGE:
+            page, position = data[position + 1], position + 2
+        else:
+            raise ValueError("text beside child elements")
+    raise ValueError(f"a value in over {PIECES_MAX} pieces")
 
 
 def _tags_of(page: int) -> tuple[Tag | None, ...]:

@@ -182,6 +182,10 @@ def test_a_plus_in_a_plain_query_is_a_plus() -> None:
     assert parse_query("Cmd=Sync&User=ann+x@example.org&DeviceId=a&DeviceType=b").user == "ann+x@example.org"
 
 
+def test_a_target_that_is_not_utf_8_gives_text_all_the_same() -> None:
+    assert parse_query("Cmd=Sync&DeviceId=a&DeviceType=b&User=\udce4%E4ä").user == "?\ufffdä"
+
+
 def test_all_parameters_of_a_plain_query() -> None:
     raw = (
         "&AttachmentName=5%3A1%3A0&CollectionId=5&ItemId=5%3A1&LongId=RgAAA%2B&Occurrence=20240102T030405Z&SaveInSent=T"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eas.wbxml import decoder
-from eas.wbxml.decoder import DEPTH_MAX, TOKENS_MAX, WbxmlError, decode
+from eas.wbxml.decoder import DEPTH_MAX, PIECES_MAX, TOKENS_MAX, WbxmlError, decode
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.encoder import encode
 from eas.wbxml.pages import AirSync, AirSyncBase, ComposeMail, Contacts, FolderHierarchy, tag_of
@@ -54,6 +54,8 @@ REFUSED = {
     "OPAQUE at document level": (HEAD + "C3 01 41", "text outside"),
     "text behind a child": (HEAD + "45 06 03 41 00 01", "text outside"),
     "text before a child": (HEAD + "45 03 41 00 06 01", "text beside"),
+    "text before a child of another page": (HEAD + "45 03 41 00 00 11 06 01", "text beside"),
+    "an unknown page behind a text": (HEAD + "45 03 41 00 00 1A 01", "unknown code page"),
     "text beside OPAQUE": (HEAD + "45 03 41 00 C3 01 41 01", "text beside OPAQUE"),
     "text without its NUL": (HEAD + "45 03 41 42", "without its NUL"),
     "text of a leaf without its NUL": (HEAD + "45 4B 03 41 42 01", "without its NUL"),
@@ -142,6 +144,21 @@ def test_refuses_too_many_tokens() -> None:
     assert len(decode(head + b"\x45" + b"\x06" * (TOKENS_MAX - 1) + b"\x01").children) == TOKENS_MAX - 1
     with pytest.raises(WbxmlError, match="tokens"):
         decode(head + b"\x45" + b"\x06" * TOKENS_MAX + b"\x01")
+
+
+@pytest.mark.parametrize("piece", [b"\x03\x00", b"\x03A\x00", b"\xc3\x00", b"\xc3\x01A"])
+def test_refuses_a_value_in_too_many_pieces(piece: bytes) -> None:
+    head = bytes.fromhex(HEAD) + b"\x4b"
+    assert decode(head + piece * (PIECES_MAX - 1) + b"\x01").tag is AirSync.SyncKey
+    with pytest.raises(WbxmlError, match="pieces"):
+        decode(head + piece * PIECES_MAX + b"\x01")
+
+
+def test_the_tree_of_an_error_can_be_written() -> None:
+    with pytest.raises(WbxmlError) as caught:
+        decode(bytes.fromhex(HEAD + "45 4B C3 01 41 06"))
+    assert caught.value.tree is not None
+    assert encode(caught.value.tree) == bytes.fromhex(HEAD + "45 0B 01")
 
 
 def test_refuses_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

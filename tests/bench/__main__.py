@@ -1,0 +1,37 @@
+"""`python -m tests.bench [--print-only] [NAME …]`: print each figure beside its budget; exit 1 past a budget.
+
+A benchmark is a module with `run() -> list[Figure]` in the table below.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.bench import codec
+from tests.bench.figure import Figure
+
+BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
+    "codec": codec.run,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code: 0, or 1 when a figure is past its budget."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="measure, and compare with the budgets")
+    parser.add_argument("--print-only", action="store_true", help="exit 0 whatever the figures are")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    options = parser.parse_args(arguments)
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}")
+    past = 0
+    for name in options.names or BENCHMARKS:
+        for figure in BENCHMARKS[name]():
+            print(figure, flush=True)
+            past += not figure.passes
+    return int(past > 0 and not options.print_only)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
