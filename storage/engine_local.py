@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.committer import Committer, Row
+from storage.compaction import compact
 from storage.engine import (
     Damaged,
     Entry,
@@ -125,6 +126,11 @@ class LocalEngine:
         rows: Sequence[Row] = [(check_key(key),) for key in keys]
         for first in range(0, len(rows), DELETED_MAX):
             await self.commit(_DELETE, rows[first : first + DELETED_MAX])
+
+    async def compact(self) -> int:
+        """Give back the space of packs that are at least half dead; return the bytes of the files that are gone."""
+        self._check_open()
+        return await compact(self)
 
     async def close(self) -> None:
         """See `Engine.close`."""

@@ -48,6 +48,10 @@ class Pack:
         self.is_taken = False  # by an append; this and the next are guarded by the lock of `Packs`
         self.unsettled = 0  # appends begun whose rows are not known to be committed
 
+    def close(self) -> None:
+        """Let go of the flock."""
+        os.close(self.descriptor)
+
     def write(self, data: bytes, offset: int) -> None:
         """Write all of *data* at *offset*."""
         view = memoryview(data)
@@ -119,7 +123,7 @@ class Packs:
     def _let_go(self, pack: Pack) -> None:
         if pack in self._open:
             self._open.remove(pack)
-            os.close(pack.descriptor)
+            pack.close()
 
     def _adopt(self) -> Pack | None:
         if self._adoptable is None:
@@ -129,7 +133,7 @@ class Packs:
             if pack := lock_pack(path):
                 if pack.end < self._pack_bytes_max:
                     return pack
-                os.close(pack.descriptor)
+                pack.close()
         return None
 
     def _create(self) -> Pack:
