@@ -7,36 +7,55 @@ Whoever holds the keys may write one at any time, several nodes at once: all are
 it is the whole account.  Pages first, root last: a crash leaves pages that nobody names.
 """
 
+import hashlib
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import msgpack
 
 from storage import paths, seal
 from storage.base import Base
-from storage.cursor import Rid
 from storage.engine import Engine
 from storage.folders import Folders
-from storage.items import Register
+from storage.items import pack_register, unpack_register
 from storage.journal import Journal
-from storage.pages import PageRef, pack_ref
-from storage.records import Stamp
+from storage.pages import NOWHERE, PageRef, pack_ref
 from storage.sends import Sends
 from storage.state import Devices, State
 from storage.views import Views
 
-_HEADER = struct.Struct(">2sBBqq")
+_HEADER = struct.Struct(">2sBBqqI")
 _MAGIC = b"PK"
 _FORMAT = 1
-HEADER_BYTES = _HEADER.size
+HEADER_BYTES_MAX = 64 * 1024
+"""Enough of a checkpoint to read its clear header."""
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """How much an account holds, readable without its keys."""
+class Clear:
+    """What a checkpoint says without keys: how much the account holds, and which commits that counts."""
 
-    bytes: int
+    used_bytes: int
     items: int
+    commits: dict[str, int]
+
+    def pack(self) -> bytes:
+        """Return the header's bytes."""
+        commits = bytes(msgpack.packb(self.commits))
+        return _HEADER.pack(_MAGIC, _FORMAT, 1, self.used_bytes, self.items, len(commits)) + commits
+
+
+def read_clear(data: bytes) -> tuple[Clear, int]:
+    """Return a checkpoint's clear header and its size.  Raises `SealError` for what is none."""
+    try:
+        magic, version, _, used, items, size = _HEADER.unpack_from(data)
+        end = _HEADER.size + size
+        if magic != _MAGIC or version != _FORMAT or end > len(data):
+            raise ValueError
+        return Clear(used, items, msgpack.unpackb(data[_HEADER.size : end])), end
+    except (struct.error, ValueError, msgpack.UnpackException) as error:
+        raise seal.SealError("checkpoint", "its header is not one") from error
 
 
 class SealedPages:
@@ -69,17 +88,11 @@ async def newest(engine: Engine, account: str) -> str | None:
     return last
 
 
-def usage_of(data: bytes) -> Usage:
-    """Return the usage that a checkpoint's clear header states."""
-    _, _, _, used, items = _HEADER.unpack_from(data)
-    return Usage(used, items)
-
-
 async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, name: str) -> State:
     """Return the state that checkpoint *name* holds.  Raises `NotFound`, `SealError`."""
     data = await engine.get(name)
-    header, body = data[:HEADER_BYTES], data[HEADER_BYTES:]
-    root = msgpack.unpackb(seal.open_(key, f"{name}#{header.hex()}", body))
+    _, end = read_clear(data)
+    root = msgpack.unpackb(seal.open_(key, _sealed_name(name, data[:end]), data[end:]))
     commits, chain, time, refs, folders, views, devices, sends, journal = root[:9]
     state = State(Base(pages, [PageRef(*ref) for ref in refs]))
     state.commits, state.chain, state.time = commits, chain, time
@@ -98,7 +111,6 @@ async def write(engine: Engine, account: str, key: bytes, state: State) -> None:
     """
     base = await state.base.merge(state.touched, state.fresh)
     journal = state.journal.trimmed()
-    usage = _usage(base)
     root = [
         state.commits,
         state.chain,
@@ -111,31 +123,28 @@ async def write(engine: Engine, account: str, key: bytes, state: State) -> None:
         journal.pack(),
     ]
     name = paths.checkpoint(account, f"{state.time:016x}{paths.new_id()}")
-    header = _HEADER.pack(_MAGIC, _FORMAT, 1, usage.bytes, usage.items)
-    await engine.put(name, header + seal.seal(key, f"{name}#{header.hex()}", msgpack.packb(root), compress=True))
+    used = sum(ref.size_bytes for ref in base.refs)
+    header = Clear(used, sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs), state.commits).pack()
+    plain = bytes(msgpack.packb(root))
+    await engine.put(name, header + seal.seal(key, _sealed_name(name, header), plain, compress=True))
     state.base, state.journal, state.touched, state.fresh = base, journal, {}, {}
 
 
-def _usage(base: Base) -> Usage:
-    return Usage(sum(ref.size_bytes for ref in base.refs), sum(ref.count - ref.folders.get("", 0) for ref in base.refs))
+def _sealed_name(name: str, header: bytes) -> str:
+    return f"{name}#{hashlib.blake2b(header, digest_size=16).hexdigest()}"
 
 
-def _pack_devices(devices: Devices) -> dict[str, dict[str, list[object]]]:
+def _pack_devices(devices: Devices) -> dict[str, dict[str, list[Any]]]:
     return {
-        device: {
-            name: [stamp.time, stamp.by, *stamp.place, *rid, value] for name, (stamp, rid, value) in registers.items()
-        }
+        device: {name: pack_register(register) for name, register in registers.items()}
         for device, registers in devices.registers.items()
     }
 
 
-def _unpack_devices(packed: dict[str, dict[str, list[object]]]) -> Devices:
+def _unpack_devices(packed: dict[str, dict[str, list[Any]]]) -> Devices:
     return Devices(
         {
-            device: {
-                name: Register(Stamp(reg[0], reg[1], (reg[2], reg[3])), Rid(*reg[4:8]), reg[8])  # type: ignore[arg-type]
-                for name, reg in registers.items()
-            }
+            device: {name: unpack_register(register) for name, register in registers.items()}
             for device, registers in packed.items()
         }
     )

@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Any
 
 from storage.cursor import Rid
-from storage.items import Item, Membership, Register
+from storage.items import Item, Membership, Register, pack_register, unpack_register
 from storage.records import INITIAL, FolderSet, Stamp, own_stamp
 
 
@@ -135,7 +135,7 @@ class Folders:
         stamp = own_stamp(rid)
         present = registers.get(record.name)
         if present is None or (present.stamp, present.rid) < (stamp, rid):
-            registers[record.name] = Register(stamp, rid, record.value)
+            registers[record.name] = Register(stamp, rid, record.value, record.device)
 
     def tree(self) -> Mapping[str, Folder]:
         """Return every folder that is there, parents mended and names made unique."""
@@ -200,7 +200,7 @@ class Folders:
     def pack(self) -> list[Any]:
         """Return everything as positional lists, for a checkpoint."""
         registers = {
-            folder: {name: [*stamp[:2], *stamp.place, *rid, value] for name, (stamp, rid, value) in kept.items()}
+            folder: {name: pack_register(register) for name, register in kept.items()}
             for folder, kept in self.registers.items()
         }
         return [registers, self.gone]
@@ -209,10 +209,7 @@ class Folders:
     def unpack(cls, packed: list[Any]) -> "Folders":
         """Undo `pack`."""
         registers = {
-            folder: {
-                name: Register(Stamp(reg[0], reg[1], (reg[2], reg[3])), Rid(*reg[4:8]), reg[8])
-                for name, reg in kept.items()
-            }
+            folder: {name: unpack_register(register) for name, register in kept.items()}
             for folder, kept in packed[0].items()
         }
         return cls(registers, {folder: Rid(*rid) for folder, rid in packed[1].items()})

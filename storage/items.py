@@ -24,6 +24,8 @@ class Register(NamedTuple):
     stamp: Stamp
     rid: Rid
     value: Value
+    device: str = ""
+    """Whose doing it was, if a device's."""
 
 
 class Add(NamedTuple):
@@ -82,7 +84,7 @@ class Item:
             return False
         # Contents lie apart from rows (`pages.py`); the row keeps the size, which quotas count.
         value = record.value.size_bytes if record.name == "content" else record.value
-        self.registers[record.name] = Register(stamp, rid, value)
+        self.registers[record.name] = Register(stamp, rid, value, record.device)
         return True
 
     def _enter(self, folder: str, rid: Rid) -> None:
@@ -144,6 +146,13 @@ class Item:
             if name != "folder":
                 yield name, register.rid
 
+    def device_of(self, rid: Rid) -> str:
+        """Return whose doing record *rid* was: a device, or "" for anybody else."""
+        for add in self.adds:
+            if add.rid == rid:
+                return add.device
+        return next((register.device for register in self.registers.values() if register.rid == rid), "")
+
     def added_by(self, device: str, folder: str) -> bool:
         """Tell whether *device* itself added the item to *folder*."""
         return any(add.device == device and add.folder == folder for add in self.adds)
@@ -154,9 +163,19 @@ def pack_item(item: Item) -> list[Any]:
     return [
         item.id,
         [[*_packed_stamp(add.stamp), *add.rid, *add[2:]] for add in item.adds],
-        {name: [*_packed_stamp(stamp), *rid, value] for name, (stamp, rid, value) in item.registers.items()},
+        {name: pack_register(register) for name, register in item.registers.items()},
         item.entries,
     ]
+
+
+def pack_register(register: Register) -> list[Any]:
+    """Return *register* as a positional list."""
+    return [*_packed_stamp(register.stamp), *register.rid, register.value, register.device]
+
+
+def unpack_register(packed: list[Any]) -> Register:
+    """Undo `pack_register`."""
+    return Register(_stamp(packed), Rid(*packed[4:8]), *packed[8:])
 
 
 def _packed_stamp(stamp: Stamp) -> list[Any]:
@@ -173,6 +192,6 @@ def unpack_item(packed: list[Any]) -> Item:
     return Item(
         item_id,
         [Add(_stamp(add), Rid(*add[4:8]), *add[8:]) for add in adds],
-        {name: Register(_stamp(reg), Rid(*reg[4:8]), reg[8]) for name, reg in registers.items()},
+        {name: unpack_register(register) for name, register in registers.items()},
         {folder: [Rid(*rid) for rid in rids] for folder, rids in entries.items()},
     )

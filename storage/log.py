@@ -2,8 +2,8 @@
 
     a/<account>/log/<writer>/<n>      n = 1, 2, 3 … without gaps, one at a time
 
-*Writing.*  Commit n+1 leaves only after n is durable.  An unknown outcome is repeated with the same bytes under the same
-name; one that stays unknown retires the writer, and the next commit begins another: nothing more is written behind
+*Writing.*  Commit n+1 leaves only after n is durable.  An unknown outcome is repeated: the same bytes, the same name;
+one that stays unknown retires the writer, and the next commit begins another: nothing more is written behind
 what may or may not be there.  Deliveries that come while one is under way share the next commit.
 
 *Reading.*  A reader folds each writer's commits in their order and waits at a gap.  Every object names the hash of its

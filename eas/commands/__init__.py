@@ -1,1 +1,1 @@
-"""One module a command: `parse`, `handle`, `render`."""
+"""One module a command: `parse`, `handle`, `render`; the table of them is `table.py`."""

@@ -7,7 +7,7 @@ inside, too.
 
 An answer is made of steps, in this order, and may end after any one of them (window, bytes, time):
 
-1. *pending*: what changed since the cursor, in commit order.  An Add or Delete stands at the item's membership record, a
+1. *pending*: what changed since the cursor, in commit order.  An Add or Delete stands at the membership record, a
    Change at its earliest unseen property record.  Where telling stops, the new cursor stops in every writer before
    the first record of whatever is not yet told.
 2. *floor*: only with nothing pending.  Down, with Adds, newest first; or up, with SoftDeletes, oldest first.

@@ -1,0 +1,60 @@
+"""The literal table: a command's name → its module, its root element, the code pages that its request may use.
+
+To add a command: write its module (`parse`, `handle`, `render`), add a line here, a line in `COMPLIANCE.md`.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from eas.commands import folder_sync
+from eas.context import Context
+from eas.protocol.exchange import EasRequest, EasResponse
+from eas.protocol.versions import Version
+from eas.wbxml import pages
+from eas.wbxml.element import Element
+from eas.wbxml.pages import Tag
+
+
+class Module(Protocol):
+    """What a command's module is."""
+
+    def parse(self, root: Element | None, request: EasRequest, /) -> Any:
+        """Return the typed request.  *root* None: there was no body, or (mail up to 12.1) one that is no WBXML."""
+
+    def handle(self, context: Context, request: Any, /) -> Awaitable[Any]:
+        """Do it; return the typed response, or a `Wait`."""
+
+    def render(self, response: Any, version: Version, /) -> Element | EasResponse | None:
+        """Return the answer: a tree, something else than WBXML, or None for an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that this server has."""
+
+    name: str
+    module: Module
+    root: Tag | None
+    status: Tag | None
+    """The Status that stands below the root when the command as a whole is refused."""
+    pages: frozenset[int]
+    """Code pages of which elements may stand in a request."""
+    needs_policy: bool = True
+    """Whether it waits for provisioning where that is required."""
+    empty: bool = False
+    """Whether a request without a body means something."""
+    mime_until: Version | None = None
+    """Up to this version its body is a MIME message."""
+
+
+def _pages(*classes: type) -> frozenset[int]:
+    return frozenset(tag.page for cls in classes for tag in vars(cls).values() if isinstance(tag, Tag))
+
+
+_FOLDERS = pages.FolderHierarchy
+
+COMMANDS: Final[dict[str, Command]] = {
+    command.name: command
+    for command in (Command("FolderSync", folder_sync, _FOLDERS.FolderSync, _FOLDERS.Status, _pages(_FOLDERS)),)
+}

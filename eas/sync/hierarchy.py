@@ -1,0 +1,72 @@
+"""What a device has of the folder list.  Folders are few, so its view names them all, each with a digest.
+
+The rules are those of item views: a set of views, the two highest generations of a lineage alive, a key presented
+again means that its answer was applied wholly, partly or not at all.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from storage.cursor import Rid
+from storage.folders import Folder, Folders
+from storage.state import State
+from storage.views import TOP, View, ViewId, lineage_name
+
+HIERARCHY = ""
+"""The folder id under which views of the folder list are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a device is to be told, parents before children in `added`."""
+
+    added: tuple[Folder, ...]
+    updated: tuple[Folder, ...]
+    deleted: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many changes there are."""
+        return len(self.added) + len(self.updated) + len(self.deleted)
+
+
+def digests(folders: Folders) -> dict[str, bytes]:
+    """Return every folder with the digest of what a device is told of it."""
+    return {folder.id: folder.digest for folder in folders.tree().values()}
+
+
+def changes(folders: Folders, view: View | None, children: Iterable[View] = ()) -> Changes:
+    """Return what the device that presents the key of *view* lacks; *children* were given out for that key before.
+
+    *view* None: it has nothing.  A folder that only a lost answer told of is added again, or deleted if it is gone.
+    """
+    tree = folders.tree()
+    certain: Mapping[str, bytes] = view.known if view else {}
+    possible: dict[str, set[bytes]] = {folder: {digest} for folder, digest in certain.items()}
+    for child in children:
+        for folder, digest in child.known.items():
+            possible.setdefault(folder, set()).add(digest)
+    added = [folder for folder in _parents_first(tree) if folder.id not in certain]
+    updated = [folder for folder in tree.values() if folder.id in certain and possible[folder.id] != {folder.digest}]
+    deleted = [folder for folder in possible if folder not in tree]
+    return Changes(tuple(added), tuple(updated), tuple(deleted))
+
+
+def _parents_first(tree: Mapping[str, Folder]) -> list[Folder]:
+    def depth(folder: Folder) -> int:
+        steps = 0
+        while folder.parent is not None and steps < len(tree):
+            folder, steps = tree[folder.parent], steps + 1
+        return steps
+
+    return sorted(tree.values(), key=depth)
+
+
+def first_view(device: str, rid: Rid, state: State) -> View:
+    """Return the view of a device that was told the whole list by the commit of record *rid*."""
+    return View(device, HIERARCHY, lineage_name(rid), 1, None, {}, TOP, known=digests(state.folders))
+
+
+def next_view(view: View, key: ViewId, known: Mapping[str, bytes]) -> View:
+    """Return the view that follows that of *key*, in which the device knows *known*."""
+    return replace(view, generation=view.generation + 1, parent=key, known=dict(known))

@@ -1,0 +1,90 @@
+"""A store: engine, directory, keys, feed and clock of one process, and the accounts that are open in it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from storage import keys, log, objects, paths
+from storage.account import Account, AccountKeys, Identity
+from storage.clock import Clock
+from storage.delivery import Delivery
+from storage.directory import Directory, Mailbox
+from storage.engine import Engine
+from storage.feed import Feed
+from storage.key_creation import NewKeys, create_account_keys
+from storage.key_objects import UnknownAccount, Vault
+from storage.records import Record
+
+
+def wall_ms() -> int:
+    """Return the wall clock's time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Store:
+    """Everything that storage gives to the rest."""
+
+    engine: Engine
+    directory: Directory
+    vault: Vault
+    feed: Feed
+    now_ms: Callable[[], int] = wall_ms
+    clock: Clock = field(init=False)
+    delivery: Delivery = field(init=False)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    """The accounts that are open, by id."""
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.now_ms)
+        self.delivery = Delivery(self.engine, self.directory, self.vault, self.clock, self.feed.publish, self.now_ms)
+
+    def account_id(self, mailbox: Mailbox) -> str:
+        """Return the name that *mailbox* has in the store."""
+        return paths.account_of(self.vault.deployment_key, mailbox.identity or mailbox.address)
+
+    async def create(self, mailbox: Mailbox, password: str) -> NewKeys:
+        """Make the keys of a new account.  Raises as `create_account_keys` does."""
+        return await create_account_keys(self.vault, self.account_id(mailbox), password, await self._secret(mailbox))
+
+    async def unlock(self, login: str, password: str, device_id: str = "") -> tuple[Account, keys.Unlocked]:
+        """Open the account of whoever *login* means, if *password* is right on this device.
+
+        Raises `WrongPassword` (also for nobody: the time taken does not tell), `DirectoryUnavailable`, `EngineError`.
+        """
+        for mailbox in await self.directory.login(login):
+            secrets = await self.directory.user_secrets(mailbox)
+            try:
+                unlocked = await keys.unlock(self.vault, self.account_id(mailbox), password, secrets, device_id)
+            except (UnknownAccount, keys.WrongPassword):
+                continue
+            return self._open(mailbox, unlocked), unlocked
+        raise keys.WrongPassword(login)
+
+    def _open(self, mailbox: Mailbox, unlocked: keys.Unlocked) -> Account:
+        account = self.accounts.get(unlocked.account)
+        if account is None or account.identity.addresses != mailbox.addresses:
+            identity = Identity(mailbox.address, mailbox.aliases, mailbox.display_name)
+            account_keys = AccountKeys.derive(unlocked.master, unlocked.private_keys)
+            writer = self._writer(unlocked.account, account_keys)
+            account = Account(self.engine, unlocked.account, identity, account_keys, self.clock, writer)
+            self.accounts[account.id] = account
+        return account
+
+    def _writer(self, account_id: str, account_keys: AccountKeys) -> log.Writer:
+        def make(name: str, header: objects.Header, when: int, records: Sequence[Record]) -> bytes:
+            return objects.make_own(name, account_keys.log.log, header, when, records)
+
+        return log.Writer(self.engine, account_id, self.clock, make, delivers=False, published=self.feed.publish)
+
+    async def _secret(self, mailbox: Mailbox) -> bytes:
+        secrets = await self.directory.user_secrets(mailbox)
+        return secrets[0] if secrets else b""
+
+    async def close(self) -> None:
+        """Finish what is under way and close everything."""
+        await self.delivery.close()
+        for account in self.accounts.values():
+            await account.close()
+        self.feed.close()
+        await self.engine.close()
