@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Generic
+from typing import Generic, cast
 
 from lmtp import reply
 from lmtp.delivery import Addressee, Postman, R
@@ -43,8 +43,7 @@ class Connection(asyncio.Protocol, Generic[R]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what create_server promises
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         self._peer = _literal(transport.get_extra_info("peername"))
         self._flush()
 

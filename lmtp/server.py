@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import Generic
+from typing import Generic, cast
 
 from lmtp import reply
 from lmtp.connection import Connection
@@ -102,6 +102,5 @@ class _Full(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say so instead of the greeting."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        transport.write(reply.TOO_MANY_SESSIONS.encode())
+        cast(asyncio.Transport, transport).write(reply.TOO_MANY_SESSIONS.encode())
         transport.close()
