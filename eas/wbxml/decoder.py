@@ -105,8 +105,8 @@ def _read_root(data: bytes, position: int) -> tuple[Element, int, int]:
 def _read_content(data: bytes, position: int, page: int, root: Element) -> tuple[int, int]:
     """Read up to the END of *root*; return the page that is current then, and where the rest begins.
 
-    The theory: `parents` are the open elements, `children` is the list of the innermost.  The commonest form, a tag
-    with one STR_I and END, never becomes an open element.  All indexing relies on IndexError for the end of the data.
+    The theory: `parents` are the open elements, `children` is the list of the innermost.  The commonest elements, with
+    one STR_I or one short OPAQUE, never become open ones.  IndexError is the end of the data, wherever it comes.
     """
     tags = _tags_of(page)
     parents = [root]
@@ -121,11 +121,19 @@ def _read_content(data: bytes, position: int, page: int, root: Element) -> tuple
                     children.append(Element(tag))
                     position += 1
                     continue
-                if data[position + 1] == STR_I and data[position + 2] != END:
-                    end = find(0, position + 2)
+                kind = data[position + 1]
+                start = position + 2
+                if kind == STR_I and data[start] != END:
+                    end = find(0, start)
                     if end > 0 and data[end + 1] == END:
-                        children.append(Element(tag, None, data[position + 2 : end].decode() or None))
+                        children.append(Element(tag, None, data[start:end].decode() or None))
                         position = end + 2
+                        continue
+                elif kind == OPAQUE and data[start] < 0x80:
+                    end = start + 1 + data[start]
+                    if data[end] == END:
+                        children.append(Element(tag, None, data[start + 1 : end] or None))
+                        position = end + 1
                         continue
                 if len(parents) >= DEPTH_MAX:
                     raise ValueError(f"nesting over {DEPTH_MAX}")

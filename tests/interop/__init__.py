@@ -1,0 +1,1 @@
+"""Against programs and libraries that others wrote: `make interop`."""
