@@ -32,6 +32,7 @@ GZIP: Final = 2
 HTTP10: Final = 4
 PAUSED: Final = 8  # the transport's buffer is full: the peer reads slowly
 _SENDING: Final = 16
+_WAKING: Final = 32  # its turn to be handed over will come
 
 
 class Keeper(Protocol):
@@ -51,8 +52,8 @@ class Keeper(Protocol):
     def unhold(self, dormant: "Dormant") -> None:
         """Count a held request as answered, to its last byte."""
 
-    def wake(self, dormant: "Dormant", transport: asyncio.Transport, data: bytes) -> None:
-        """Give a connection to aiohttp, with the first bytes of its next request."""
+    def wake(self, dormant: "Dormant") -> bool:
+        """Call `Dormant.hand_over`; False: not now but soon."""
 
 
 class Dormant(asyncio.Protocol):
@@ -80,8 +81,9 @@ class Dormant(asyncio.Protocol):
         """Wake, or keep what comes before the answer is out."""
         if self._transport is None:
             return
-        if self._held is None and not self._marks & (PAUSED | _SENDING):
-            self._hand_over(data)
+        if not self._is_busy:
+            self._early = data
+            self._wake()
         elif len(self._early) + len(data) > EARLY_BYTES_MAX:
             log.info("http.too_early", bytes=len(self._early) + len(data))
             self.abort()
@@ -97,8 +99,8 @@ class Dormant(asyncio.Protocol):
         self._marks &= ~PAUSED
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        if self._early and self._held is None and not self._marks & _SENDING:
-            self._hand_over(b"")
+        if self._early and not self._is_busy:
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place up: nobody reads the answer any more."""
@@ -157,13 +159,31 @@ class Dormant(asyncio.Protocol):
             except Exception:
                 log.exception("http.failed")
 
-    def _hand_over(self, data: bytes) -> None:
-        """Give the connection to aiohttp, with the bytes of its next request."""
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """Give the connection to *protocol*, with the first bytes of its next request."""
         transport, self._transport = self._transport, None
-        if transport is None or transport.is_closing():
-            return
-        data, self._early = self._early + data, b""
-        self._lobby.wake(self, transport, data)
+        data, self._early = self._early, b""
+        if transport is not None:
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
+            protocol.data_received(data)
+            if self._marks & _WAKING:
+                transport.resume_reading()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is still something to hand over."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether an answer is due or not yet read, or aiohttp will have the connection soon."""
+        return self._held is not None or bool(self._marks & (PAUSED | _SENDING | _WAKING))
+
+    def _wake(self) -> None:
+        if not self._lobby.wake(self) and self._transport is not None:
+            self._marks |= _WAKING
+            self._transport.pause_reading()
 
     def _answered(self) -> None:
         """The answer is written: wait for the next request, or close."""
@@ -175,7 +195,7 @@ class Dormant(asyncio.Protocol):
         if not self._marks & KEEPS_ALIVE or self._lobby.is_stopping:
             self._transport.close()
         elif self._early and not self._marks & PAUSED:
-            self._hand_over(b"")
+            self._wake()
         else:
             self._lobby.rest(self)
 

@@ -6,7 +6,9 @@ must be the same for a phone whichever way its answer came.
 
 import gzip
 import http.client
+import time
 from email.utils import formatdate
+from functools import lru_cache
 
 from eas.protocol.exchange import CONTENT_TYPE_WBXML, EasResponse
 
@@ -62,6 +64,12 @@ def compress(body: bytes) -> bytes:
     return gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
 
 
+@lru_cache(maxsize=2)
+def _date(now: int) -> str:
+    """Return the Date of a second; thousands of answers may leave in one."""
+    return formatdate(now, usegmt=True)
+
+
 def headers(response: EasResponse, *, size: int | None, is_gzipped: bool = False) -> dict[str, str]:
     """Return all headers of the answer but those of the connection itself.  *size* None: the length is not known.
 
@@ -72,7 +80,7 @@ def headers(response: EasResponse, *, size: int | None, is_gzipped: bool = False
         "Cache-Control": "private",
         "MS-Server-ActiveSync": MS_SERVER_ACTIVESYNC,
         "Server": SERVER,
-        "Date": formatdate(usegmt=True),
+        "Date": _date(int(time.time())),
     }
     if is_gzipped:
         given["Content-Encoding"] = "gzip"

@@ -33,8 +33,8 @@ async def listen(
     *shares_port*: other processes listen there too (SO_REUSEPORT).  Raises OSError; then none is listened on.
     """
     loop = asyncio.get_running_loop()
-    if listener.tls is not None and isinstance(loop, asyncio.BaseEventLoop):
-        tls.spare_asyncio_memory()
+    if listener.tls is not None:
+        tls.spare_memory()
     servers: list[asyncio.Server] = []
     addresses: list[tuple[str, int]] = []
     try:

@@ -5,6 +5,7 @@ looks at the oldest only.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
@@ -24,6 +25,12 @@ REST_SECONDS = 3.0
 FRESH_SECONDS = 30.0
 """A connection that never sends a byte is closed after this."""
 SWEEP_SECONDS = 5.0
+WAKES_A_TURN = 32
+"""So many connections go to aiohttp in one turn of the loop.
+
+When all phones are answered at once, thousands ask again within one turn; all of them with aiohttp at the same time
+would take 13 KB each, and the process would keep that memory for ever.
+"""
 _LINGER_SECONDS = 2.0  # how long what is left of a refused body is read, so that the peer sees the refusal
 
 
@@ -73,6 +80,8 @@ class Lobby:
         self._idle = _Queue(keepalive_seconds)
         self._held: set[Dormant] = set()
         self._handlers: set[Handler] = set()
+        self._waking: deque[Dormant] = deque()
+        self._woken = 0  # in this turn of the loop
         self._left = asyncio.Event()
         self.connections = 0
         self.is_stopping = False
@@ -116,14 +125,30 @@ class Lobby:
         if self.connections == 0:
             self._left.set()
 
-    def wake(self, dormant: Dormant, transport: asyncio.Transport, data: bytes) -> None:
-        """Give the connection of *dormant* to aiohttp, with the first bytes of its next request."""
+    def wake(self, dormant: Dormant) -> bool:
+        """Give the connection of *dormant* to aiohttp.  False: when it is its turn."""
         self._forget(dormant)
-        handler = self._new_handler()
-        self._handlers.add(handler)
-        transport.set_protocol(handler)
-        handler.connection_made(transport)
-        handler.data_received(data)
+        if self._woken >= WAKES_A_TURN:
+            self._waking.append(dormant)
+            return False
+        if self._woken == 0:
+            self._loop.call_soon(self._next_turn)
+        self._woken += 1
+        self._hand_over(dormant)
+        return True
+
+    def _next_turn(self) -> None:
+        self._woken = min(len(self._waking), WAKES_A_TURN)
+        if self._woken:
+            self._loop.call_soon(self._next_turn)
+        for _ in range(self._woken):
+            self._hand_over(self._waking.popleft())
+
+    def _hand_over(self, dormant: Dormant) -> None:
+        if dormant.is_connected:
+            handler = self._new_handler()
+            self._handlers.add(handler)
+            dormant.hand_over(handler)
 
     def park(self, handler: Handler, held: Held | None, marks: int = KEEPS_ALIVE) -> bool:
         """Take the connection of *handler*, to hold *held* or to rest.  False: nothing was taken, it is to be closed.
@@ -172,7 +197,7 @@ class Lobby:
         """Abandon what is held, let what runs finish, and close every connection, within *grace_seconds*."""
         self.is_stopping = True
         self._sweeper.cancel()
-        for dormant in (*self._fresh, *self._idle, *self._held):
+        for dormant in (*self._fresh, *self._idle, *self._held, *self._waking):
             dormant.close()
         end = self._loop.time() + grace_seconds
         while self.connections and (left := end - self._loop.time()) > 0:

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import codec
+from tests.bench import codec, engine, held, lmtp
 from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "codec": codec.run,
+    "engine": engine.run,
+    "held": held.run,
+    "lmtp": lmtp.run,
 }
 
 

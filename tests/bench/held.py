@@ -29,12 +29,12 @@ _PACE_SECONDS: Final = 1 / 2_000
 _SETTLE_SECONDS: Final = 1.0  # the last tasks end, and a timer or two
 
 PING: Final = (
-    "POST /Microsoft-Server-ActiveSync?User=anna%40example.org&DeviceId=APPL83042TD3A4T0123456789&DeviceType=iPhone"
-    "&Cmd=Ping HTTP/1.1\r\nHost: mail.example.org\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n"
-    "MS-ASProtocolVersion: 16.1\r\nConnection: keep-alive\r\nAccept: */*\r\nAccept-Language: de-ch\r\n"
-    "Authorization: Basic YW5uYUBleGFtcGxlLm9yZzpub3QgYSByZWFsIHBhc3N3b3Jk\r\nX-MS-PolicyKey: 1234567890\r\n"
-    "Accept-Encoding: gzip, deflate, br\r\nUser-Agent: Apple-iPhone15C2/2007.75\r\nContent-Length: 97\r\n\r\n"
-).encode() + bytes(97)
+    b"POST /Microsoft-Server-ActiveSync?User=anna%40example.org&DeviceId=APPL83042TD3A4T0123456789&DeviceType=iPhone"
+    b"&Cmd=Ping HTTP/1.1\r\nHost: mail.example.org\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n"
+    b"MS-ASProtocolVersion: 16.1\r\nConnection: keep-alive\r\nAccept: */*\r\nAccept-Language: de-ch\r\n"
+    b"Authorization: Basic YW5uYUBleGFtcGxlLm9yZzpub3QgYSByZWFsIHBhc3N3b3Jk\r\nX-MS-PolicyKey: 1234567890\r\n"
+    b"Accept-Encoding: gzip, deflate, br\r\nUser-Agent: Apple-iPhone15C2/2007.75\r\nContent-Length: 97\r\n\r\n"
+) + bytes(97)
 
 
 class Child:

@@ -4,10 +4,14 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from random import Random
 
 import pytest
+import uvloop
 from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eas import dormant, handler, http_answer, lobby, tls
 from eas.protocol.exchange import EasResponse, Held, HttpRequest
@@ -360,6 +364,44 @@ async def test_a_connection_at_rest_leaves_aiohttp_and_serves_on(place: Site, mo
             assert place.server.connections == 1
 
 
+async def test_many_may_ask_in_one_turn_and_all_are_answered_in_theirs(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lobby, "WAKES_A_TURN", 2)
+    async with AsyncExitStack() as stack:
+        phones = [await stack.enter_async_context(place.phone()) for _ in range(20)]
+        for _ in range(3):
+            for phone in phones:
+                phone.writer.write(SYNC[:-2])
+            for phone in phones:
+                phone.writer.write(SYNC[-2:])
+            assert [(await phone.read()).body for phone in phones] == [b"done sync"] * 20
+            for phone in phones:
+                phone.writer.write(PING)
+            await place.hub.held(len(place.hub.waits) // 20 * 20 + 20)
+            await until(lambda: place.server.held == 20)
+            for wait in place.hub.waits[-20:]:
+                wait.answer()
+            assert [(await phone.read()).body for phone in phones] == [b"news"] * 20
+    await until(lambda: place.server.connections == 0)
+
+
+async def test_a_phone_may_leave_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lobby, "WAKES_A_TURN", 0)
+    async with site() as place:
+        inside = place.server._lobby
+        assert inside is not None
+        async with place.phone() as phone:
+            await phone.send(SYNC)
+            await until(lambda: bool(inside._waking))
+            inside._waking[0].abort()
+            await until(lambda: place.server.connections == 0)
+        monkeypatch.setattr(lobby, "WAKES_A_TURN", 2)
+        inside._next_turn()
+        assert (await place.ask(SYNC)).status == 200
+        assert len(place.hub.seen) == 1
+
+
 async def test_headers_that_are_coming_are_waited_for_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lobby, "REST_SECONDS", 0.02)
     monkeypatch.setattr(handler, "HEAD_SECONDS", 0.3)
@@ -437,3 +479,54 @@ async def test_everything_of_a_held_request_is_forgotten() -> None:
         assert inside is not None
         assert not inside._handlers
         await until(lambda: not inside._manager.connections)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=20)
+def test_whatever_phones_and_hub_do_every_wait_ends_once_and_no_connection_is_lost(seed: int) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if seed % 2 else asyncio.new_event_loop) as runner:
+        runner.run(_rush(Random(seed)))
+
+
+async def _rush(random: Random) -> None:
+    """A dozen phones that ping, sync, pipeline, stall, leave; a hub that wakes them at any moment."""
+
+    async def live(place: Site) -> None:
+        async with place.phone() as phone:
+            for _ in range(random.randrange(6)):
+                request = random.choice([PING, SYNC])
+                cut = random.randrange(len(request))
+                await phone.send(request[:cut])
+                for _ in range(random.randrange(4)):
+                    await asyncio.sleep(0)
+                await phone.send(request[cut:])
+                if random.random() < 0.1:
+                    phone.reset()
+                    break
+                answers = 1
+                if random.random() < 0.1:
+                    phone.writer.write(SYNC)
+                    answers = 2
+                for _ in range(answers):
+                    answer = await phone.read()
+                    assert answer.body in {b"news", b"done sync"}
+                    if "connection" in answer.headers:
+                        assert await phone.is_closed()
+                        return
+
+    async def wake(hub: Hub) -> None:
+        while True:
+            await asyncio.sleep(0)
+            for wait in hub.waits:
+                if wait.reply is not None and not wait.is_abandoned and random.random() < 0.3:
+                    wait.answer()
+
+    async with site() as place:
+        waking = asyncio.ensure_future(wake(place.hub))
+        async with asyncio.TaskGroup() as phones:
+            for _ in range(12):
+                phones.create_task(live(place))
+        await until(lambda: place.server.connections == 0)
+        assert place.server.held == 0
+        assert all(wait.is_answered or wait.is_abandoned for wait in place.hub.waits)
+        waking.cancel()

@@ -130,5 +130,5 @@ def test_a_renewed_certificate_is_taken_without_a_new_context(tmp_path: Path) ->
 
 
 def test_asyncio_takes_a_record_of_memory_for_a_connection() -> None:
-    tls.spare_asyncio_memory()
+    tls.spare_memory()
     assert asyncio.sslproto.SSLProtocol.max_size == 16 * 1024

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from eas.listeners import Listener
 from eas.protocol.exchange import EasResponse, Held, HttpRequest
@@ -23,6 +24,7 @@ class Wait:
 
     reply: Callable[[EasResponse], None] | None = None
     is_abandoned: bool = False
+    is_answered: bool = False
 
     def begin(self, reply: Callable[[EasResponse], None]) -> None:
         self.reply = reply
@@ -32,6 +34,7 @@ class Wait:
 
     def answer(self, body: bytes = b"news") -> None:
         assert self.reply is not None
+        self.is_answered = True
         self.reply(EasResponse(body=body))
 
 
@@ -155,6 +158,8 @@ async def site(
 ) -> AsyncIterator[Site]:
     """A server on a free port of the loopback."""
     hub = hub or Hub()
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     server = Server(Routes(hub, hub, hub if has_other else None), limits)
     [(_, port)] = await server.start([Listener("127.0.0.1", 0, tls)])
     try:
@@ -162,6 +167,7 @@ async def site(
     finally:
         await server.stop(1.0)
         assert server.connections == 0
+        assert faults == []
 
 
 async def until(condition: Callable[[], bool]) -> None:
