@@ -1,0 +1,73 @@
+"""What a site may choose about its store, its users and their keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from storage.directory import Domains
+from storage.errors import UnknownAddress
+from storage.slots import LANES_MAX, MEMORY_KIB_MAX, MEMORY_KIB_MIN, PASSES_MAX, Cost
+from storage.toml_tables import Between
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the store.  Raises ValueError for values that do not go together."""
+
+    engine: Literal["local", "memory"] = "local"
+    """Where mail lies: "local" is a folder of this machine; "memory" forgets everything at the end."""
+
+    path: Path = Path("/var/lib/petitbleu")
+    """The folder of the local engine.  Only the service's user needs to read it, and what lies there is sealed."""
+
+    directory_file: Path = Path("/etc/petitbleu/accounts.toml")
+    """The users.  Holds the secrets that passwords are mixed with: back it up apart from the store, mode 0600."""
+
+    deployment_key_file: Path = Path("/etc/petitbleu/deployment.key")
+    """32 random bytes, made by `petitbleu init`.  Without it no account is found again: back it up apart from the
+    store, mode 0600.  All nodes of one store have the same."""
+
+    mail_domains: tuple[str, ...] = ()
+    """Domains besides those of the users' addresses that count as ours at login."""
+
+    short_domains: Mapping[str, str] = field(default_factory=dict)
+    """Short names of domains at login: { EXAMPLE = "example.org" } lets EXAMPLE\\anna in as anna@example.org."""
+
+    argon2_memory_kib: Annotated[int, Between(MEMORY_KIB_MIN, MEMORY_KIB_MAX)] = 19 * 1024
+    """Memory of one guess at a password.  Raising the cost reaches each password at its next use."""
+
+    argon2_passes: Annotated[int, Between(1, PASSES_MAX)] = 2
+    """Rounds of one guess at a password."""
+
+    argon2_lanes: Annotated[int, Between(1, LANES_MAX)] = 1
+    """Threads of one guess at a password."""
+
+    argon2_runs_max: Annotated[int, Between(1, 1024)] = 2
+    """How many passwords are checked at once in a process; each takes a thread and the memory above."""
+
+    unlock_lifetime_seconds: Annotated[int, Between(1, 30 * 86_400)] = 900
+    """How long an account stays unlocked after its last request, so that a phone's next one needs no Argon2."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is logged."""
+
+    log_addresses: bool = False
+    """Write addresses into the log as they are.  Else a keyed hash stands for each: the same one for the same user."""
+
+    def __post_init__(self) -> None:
+        _ = self.cost  # raises for more lanes than the memory has room for
+        try:
+            _ = self.domains
+        except UnknownAddress as error:
+            raise ValueError(f"not a domain: {error.address!r}") from error
+
+    @property
+    def cost(self) -> Cost:
+        """The cost of new slots."""
+        return Cost(self.argon2_memory_kib, self.argon2_passes, self.argon2_lanes)
+
+    @property
+    def domains(self) -> Domains:
+        """How login names are read."""
+        return Domains.of(self.mail_domains, self.short_domains)
