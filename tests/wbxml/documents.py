@@ -18,7 +18,7 @@ documents = st.recursive(leaves, lambda inner: st.builds(Element, tags, st.lists
 LINE = "A line of a body, as long as mail programs make them; now and then, an ä.\r\n"
 
 
-def sync_answer(messages: int = 100, body_bytes: int = 1024) -> Element:
+def sync_answer(messages: int = 100, body_bytes: int = 1045) -> Element:
     """Return the answer to a Sync that brings *messages*: 138 KB for a hundred with bodies of 1 KB."""
     adds = [_add(number, (LINE * (body_bytes // len(LINE) + 1))[:body_bytes]) for number in range(messages)]
     collection = element(
