@@ -1,14 +1,24 @@
-"""A process that joins the feed in the folder of its argument, says its id, publishes once and waits to be killed."""
+"""A process that joins the feed in the folder of its argument, says its id and publishes once.
+
+Until it is killed, it answers news of the account "ping" with the same of "pong".
+"""
 
 import asyncio
 import sys
 from pathlib import Path
 
+from storage.feed import News
 from storage.feed_machine import MachineFeed
 
 
 async def _main(folder: Path) -> None:
     feed = MachineFeed(folder)
+
+    def answer(news: News) -> None:
+        if news.account_id == "ping":
+            feed.publish("pong", feed.process_id, news.n)
+
+    feed.subscribe(answer)
     feed.publish("account", feed.process_id, 1)
     await asyncio.sleep(0)  # what is published leaves at the end of the turn
     print(feed.process_id, flush=True)
