@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from storage.accounts_file import StaticAccount, add_account, render_account
-from storage.directory import SEARCH_RESULTS_MAX, Domains, Entry, Mailbox
+from storage.directory import SEARCH_RESULTS_MAX, Directory, Domains, Entry, Mailbox
 from storage.directory_static import StaticDirectory
 from storage.errors import UnknownAddress
 from storage.private_file import UnsafeFile
@@ -67,6 +67,11 @@ async def test_an_address_of_nobody_is_unknown(directory: StaticDirectory, addre
 async def test_an_address_or_alias_in_any_case_is_its_owners(directory: StaticDirectory, address: str) -> None:
     mailbox = await directory.resolve(address)
     assert mailbox == Mailbox("anna@example.org", ("info@example.org",), "Anna Müller", 1000, "anna@example.org")
+
+
+def test_it_is_a_directory(directory: StaticDirectory) -> None:
+    as_others_see_it: Directory = directory  # what mypy holds it to
+    assert as_others_see_it
 
 
 async def test_an_identity_outlives_the_address(directory: StaticDirectory) -> None:

@@ -1,6 +1,8 @@
 """A new account has one whole set of keys, or none."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,12 +11,12 @@ from storage import paths
 from storage.engine import EngineError
 from storage.key_creation import CLAIM_MS, AccountExists, BeingCreated, create_account_keys
 from storage.key_objects import UnknownAccount, read_public
-from storage.keys import WrongPassword, unlock
+from storage.keys import WrongPassword, change_password, unlock
 from storage.passwords import UnfitPassword
 from storage.paths import Kind
 from storage.slots import SlotKind
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY, NOW_MS, PASSWORD, SECRET, StepEngine, World
-from tests.support.engines import Crash, CrashingEngine, FailingEngine
+from tests.support.engines import STORES, Crash, CrashingEngine, FailingEngine, OpenNode
 
 WRITES = 6  # claim, two slots, ring, public key, claim gone
 
@@ -53,6 +55,21 @@ async def test_a_created_account_opens_and_leaves_no_claim() -> None:
     assert (await unlock(world.vault, ACCOUNT, created.recovery_key, [])).kind is SlotKind.RECOVERY
     assert not world.names(Kind.CLAIM)
     assert created.recovery_key not in repr(created)
+
+
+@pytest.mark.parametrize("store", STORES.values(), ids=STORES.keys())
+async def test_keys_live_in_every_engine(
+    store: Callable[[Path], AbstractAsyncContextManager[OpenNode]], tmp_path: Path
+) -> None:
+    world = World()
+    async with store(tmp_path) as open_node:
+        one, other = world.node(await open_node()), world.node(await open_node())
+        created = await create_account_keys(one, ACCOUNT, PASSWORD, SECRET)
+        await change_password(one, created.unlocked, "a new one", SECRET)
+        assert (await unlock(other, ACCOUNT, "a new one", [SECRET])).master == created.unlocked.master
+        with pytest.raises(WrongPassword):
+            await unlock(other, ACCOUNT, PASSWORD, [SECRET])
+        assert await read_public(other.engine, DEPLOYMENT_KEY, ACCOUNT) == created.unlocked.public
 
 
 @pytest.mark.parametrize("is_last_kept", [True, False])
