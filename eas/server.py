@@ -109,9 +109,9 @@ class Server:
     async def start(self, listeners: Sequence[Listener], *, shares_ports: bool = False) -> list[tuple[str, int]]:
         """Listen, and return the addresses with their real ports, in the order of *listeners*.
 
-        A host name with several addresses gives several, for port 0 each with a port of its own.  *shares_ports*: other processes listen on the same ports, and
-        the kernel deals connections out among them.  Raises OSError when an address is not to be had; then none is
-        listened on.  Raises `handler.AiohttpChanged`.
+        A host name with several addresses gives several, for port 0 each with a port of its own.  *shares_ports*: other
+        processes listen on the same ports, and the kernel deals connections out among them.  Raises OSError when an
+        address is not to be had; then none is listened on.  Raises `handler.AiohttpChanged`.
         """
         self._lobby = Lobby(
             self._answer,

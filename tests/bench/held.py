@@ -44,9 +44,9 @@ class Child:
         self._process = process
         self.port = int(self._line())
 
-    def wake(self) -> int:
+    def order(self, line: str) -> int:
         assert self._process.stdin is not None
-        print(file=self._process.stdin, flush=True)
+        print(line, file=self._process.stdin, flush=True)
         return int(self._line())
 
     def anonymous_bytes(self) -> int:
@@ -85,6 +85,7 @@ def _measure(loop: str, pem: Path | None, count: int, bytes_max: int) -> list[Fi
         time.sleep(_SETTLE_SECONDS)
         memory, processor = child.anonymous_bytes(), child.processor_seconds()
         phones = _phones(child, trust, count)
+        child.order(str(count))
         time.sleep(_SETTLE_SECONDS)
         held, asked = child.anonymous_bytes(), child.processor_seconds()
         _wake(child, phones)
@@ -92,6 +93,7 @@ def _measure(loop: str, pem: Path | None, count: int, bytes_max: int) -> list[Fi
         idle, woken = child.anonymous_bytes(), child.processor_seconds()
         for phone in phones:
             phone.sendall(PING)
+        child.order(str(count))
         time.sleep(_SETTLE_SECONDS)
         again = child.anonymous_bytes()
         _wake(child, phones)
@@ -133,7 +135,7 @@ def _phones(child: Child, trust: ssl.SSLContext | None, count: int) -> list[sock
 
 def _wake(child: Child, phones: list[socket.socket]) -> None:
     """Have all answered, and read the answers."""
-    if (woken := child.wake()) != len(phones):
+    if (woken := child.order("wake")) != len(phones):
         raise AssertionError(f"{woken} held instead of {len(phones)}")
     for phone in phones:
         if not phone.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n"):

@@ -1,6 +1,7 @@
 """A server in a process of its own, which holds whatever it is asked: `python -m tests.bench.held_server LOOP [PEM]`.
 
-Prints its port.  Then, for each line that it reads, answers all it holds, and prints how many those were.
+Prints its port.  Then it reads lines: for a number it waits until it holds so many, for `wake` it answers all it holds;
+and prints how many those were.
 """
 
 import asyncio
@@ -57,8 +58,13 @@ async def serve(pem: str | None) -> None:
     context = tls.server_context([tls.Chain(Path(pem))]) if pem else None
     [(_, port)] = await server.start([Listener("127.0.0.1", 0, context)])
     print(port, flush=True)
-    while await asyncio.to_thread(sys.stdin.readline):
-        print(hub.wake(), flush=True)
+    while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        if line == "wake":
+            print(hub.wake(), flush=True)
+        else:
+            while len(hub.waits) < int(line):
+                await asyncio.sleep(0.01)
+            print(len(hub.waits), flush=True)
     await server.stop()
 
 
