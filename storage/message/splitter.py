@@ -72,9 +72,11 @@ class _Walk:
         if content_type.startswith("multipart/"):
             boundary = self._boundary(parameters, start, end)
             if boundary and len(containers) < DEPTH_MAX:
+                before = len(self.leaves)
                 subtype = content_type.removeprefix("multipart/")
                 self._children(boundary, start, end, path, (*containers, Container(subtype, path, parameters)))
-                return
+                if len(self.leaves) > before:
+                    return  # else there was a closing delimiter alone
             content_type = "text/plain"
         leaf = Leaf(path or "1", headers, content_type, parameters, header_start, start, end, containers)
         self.leaves.append(leaf)

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 
-from tests.fuzz import query, wbxml
+from tests.fuzz import lmtp, mime, query, wbxml
 from tests.fuzz.target import Target, check, input_of
 
 TARGETS: Final[Mapping[str, Target]] = {
+    "lmtp": lmtp.TARGET,
+    "mime": mime.TARGET,
     "query": query.TARGET,
     "wbxml": wbxml.TARGET,
 }

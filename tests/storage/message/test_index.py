@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.message.headers import HEADER_BYTES_MAX
-from storage.message.index import PREVIEW_CHARACTERS_MAX, index_message
+from storage.message.index import index_message
 from storage.message.splitter import DEPTH_MAX, PARTS_MAX
 from storage.message.summary import Summary
 from storage.message.transfer import decode_part, part_text
 from tests.support.messages import mixed_message, multipart
+from tests.support.soundness import assert_sound
 
 
 def message(*lines: str, body: bytes = b"") -> bytes:
@@ -24,28 +25,6 @@ def text_of(data: bytes, summary: Summary) -> str:
     part = summary.text or summary.html
     assert part is not None
     return part_text(part, data[part.start : part.end])
-
-
-def assert_sound(data: bytes, summary: Summary) -> None:
-    """What holds for every summary of any bytes."""
-    assert summary.size == len(data)
-    assert 0 <= summary.header_size <= len(data)
-    assert 1 <= len(summary.parts) <= PARTS_MAX
-    at = 0
-    for part in summary.parts:
-        assert at <= part.header_start <= part.start <= part.end <= len(data)
-        at = part.end
-        assert part.name or not part.is_attachment
-        decode_part(part, data[part.start : part.end])
-        part_text(part, data[part.start : part.end]).encode()
-    for text in (summary.subject, summary.from_, summary.to, summary.preview, summary.thread_topic):
-        text.encode()
-        assert "\0" not in text
-        assert "\n" not in text
-    assert len(summary.preview) <= PREVIEW_CHARACTERS_MAX
-    assert len(summary.conversation_id) == 16
-    assert len(summary.conversation_index) % 5 == 0
-    assert Summary.unpack(summary.pack()) == summary
 
 
 def test_a_plain_message_is_one_text_part() -> None:
@@ -203,6 +182,11 @@ def test_a_missing_boundary_parameter_is_found_in_the_content() -> None:
 def test_a_multipart_without_any_boundary_is_text() -> None:
     data = message("Content-Type: multipart/mixed; boundary=b", body=b"just text\r\n")
     assert text_of(data, index_message(data)) == "just text\r\n"
+
+
+def test_a_closing_boundary_alone_makes_the_content_text() -> None:
+    data = message("Content-Type: multipart/mixed; boundary=b", body=b"hello\r\n--b--\r\n")
+    assert index_message(data).preview == "hello --b--"
 
 
 def test_a_boundary_that_begins_like_another_is_told_apart() -> None:
