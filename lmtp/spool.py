@@ -6,12 +6,12 @@ plain text for a while, as Postfix's queue does: give it a directory in memory (
 Trouble is kept until the message is wanted: whatever happens, the peer must be let finish before it can be told.
 """
 
-import io
 import mmap
 import tempfile
 from typing import IO
 
 MEMORY_BYTES_MAX = 1 << 20
+PIECE_BYTES_MIN = 4096  # smaller ones are put together: an object each would cost more than the bytes
 
 
 class SpoolError(Exception):
@@ -21,7 +21,7 @@ class SpoolError(Exception):
 class Spool:
     """The bytes of one message, at most *size_bytes_max* of them; more, or a fault of the disk, drops them all."""
 
-    __slots__ = ("_directory", "_error", "_file", "_mapped", "_memory", "_memory_bytes_max", "_size_bytes_max",
+    __slots__ = ("_directory", "_error", "_file", "_mapped", "_memory_bytes_max", "_pieces", "_size_bytes_max",
                  "is_over", "size_bytes")  # fmt: skip
 
     def __init__(
@@ -30,7 +30,7 @@ class Spool:
         self._size_bytes_max = size_bytes_max
         self._memory_bytes_max = memory_bytes_max
         self._directory = directory
-        self._memory = io.BytesIO()
+        self._pieces: list[bytes | bytearray] = []
         self._file: IO[bytes] | None = None
         self._mapped: mmap.mmap | None = None
         self._error: OSError | None = None
@@ -49,9 +49,16 @@ class Spool:
         try:
             if self._file is None and self.size_bytes > self._memory_bytes_max:
                 self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  # `close` closes it
-                self._file.write(self._memory.getbuffer())
-                self._memory = io.BytesIO()
-            (self._file or self._memory).write(data)
+                self._file.writelines(self._pieces)
+                self._pieces = []
+            if self._file is not None:
+                self._file.write(data)
+            elif len(data) >= PIECE_BYTES_MIN:
+                self._pieces.append(data)
+            elif self._pieces and isinstance(self._pieces[-1], bytearray):
+                self._pieces[-1] += data
+            else:
+                self._pieces.append(bytearray(data))
         except OSError as error:
             self._error = error
             self.close()
@@ -66,11 +73,11 @@ class Spool:
             self._error = error
         if self._error is not None:
             raise SpoolError(str(self._error)) from self._error
-        return self._mapped if self._mapped is not None else self._memory.getvalue()
+        return self._mapped if self._mapped is not None else b"".join(self._pieces)
 
     def close(self) -> None:
         """Let go of memory and file.  May be called twice."""
-        self._memory = io.BytesIO()
+        self._pieces = []
         file, mapped, self._file, self._mapped = self._file, self._mapped, None, None
         try:
             if mapped is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lmtp.spool import Spool, SpoolError
+from lmtp.spool import PIECE_BYTES_MIN, Spool, SpoolError
 
 
 def test_a_small_message_stays_in_memory(tmp_path: Path) -> None:
@@ -13,6 +13,15 @@ def test_a_small_message_stays_in_memory(tmp_path: Path) -> None:
     spool.write(b"67890")
     assert spool.content() == b"1234567890"
     assert spool.size_bytes == 10
+    spool.close()
+
+
+def test_pieces_of_all_sizes_keep_their_order() -> None:
+    pieces = [b"a", b"b", b"c" * PIECE_BYTES_MIN, b"d", b"e" * PIECE_BYTES_MIN, b"f" * (PIECE_BYTES_MIN - 1), b"g"]
+    spool = Spool(1 << 20)
+    for piece in pieces:
+        spool.write(piece)
+    assert spool.content() == b"".join(pieces) == spool.content()
     spool.close()
 
 
