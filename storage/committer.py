@@ -17,8 +17,12 @@ from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from threading import Thread
 
+import structlog
+
 from storage.engine import EngineError, Unavailable
 from storage.local_folder import Gate, connect, known_errors
+
+_log = structlog.get_logger(__name__)
 
 GROUP_CHANGES_MAX = 1024
 GROUP_BYTES_MAX = 8 << 20  # bounds how long another process waits at the gate
@@ -73,15 +77,7 @@ class Committer:
     def _run(self) -> None:
         while (change := self._queue.get()) is not None:
             group, is_last = self._gather(change)
-            outcome: EngineError | None = None
-            try:
-                self._commit(group)
-            except EngineError as error:
-                outcome = error
-            else:
-                for done in group:
-                    if done.after is not None:
-                        done.after()
+            outcome = self._attempt(group)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(_resolve, group, outcome)
             if is_last:
@@ -103,6 +99,20 @@ class Committer:
             group.append(change)
             size += change.size_bytes
         return group, False
+
+    def _attempt(self, group: list[Change]) -> EngineError | None:
+        """Commit, and return why that failed.  Nothing may end the thread: all callers would wait for ever."""
+        try:
+            self._commit(group)
+            for change in group:
+                if change.after is not None:
+                    change.after()
+        except EngineError as error:
+            return error
+        except Exception as error:
+            _log.exception("committer.failed")
+            return Unavailable(repr(error))
+        return None
 
     def _commit(self, group: list[Change]) -> None:
         with known_errors(), self._gate:

@@ -70,7 +70,8 @@ class LocalEngine:
     async def open(cls, folder: Path, pack_bytes_max: int = PACK_BYTES_MAX) -> LocalEngine:
         """Open the store in *folder*, which is made if it is not there.  Raises `EngineRefused` with the reason."""
         await asyncio.to_thread(prepare, folder)
-        return cls(folder, pack_bytes_max)
+        with known_errors():
+            return cls(folder, pack_bytes_max)
 
     async def put(self, key: str, data: bytes | AsyncIterable[bytes]) -> None:
         """See `Engine.put`; a stream is held in memory for `STREAM_BYTES` and one piece of it."""
@@ -84,7 +85,7 @@ class LocalEngine:
         if len(first) < STREAM_BYTES:  # it was all
             await self._put_bytes(key, first)
         else:
-            await self._put_stream(key, first, blocks)
+            await self._put_packed(key, first, blocks)
 
     async def get(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """See `Engine.get`.  A whole object of a pack is checked against its CRC: `Damaged`."""
@@ -169,9 +170,9 @@ class LocalEngine:
         if len(data) < PACKED_BYTES_MIN:
             await self.commit(_PUT, [(key, len(data), None, None, None, data)], len(data))
         else:
-            await self._put_stream(key, data, None)
+            await self._put_packed(key, data, None)
 
-    async def _put_stream(self, key: str, first: bytes, blocks: AsyncIterator[bytes] | None) -> None:
+    async def _put_packed(self, key: str, first: bytes, blocks: AsyncIterator[bytes] | None) -> None:
         append = Append(self.packs)
         try:
             if blocks is None:

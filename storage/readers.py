@@ -28,11 +28,11 @@ class Readers:
     """Runs queries for the event loop's thread."""
 
     def __init__(self, folder: Path, loop: AbstractEventLoop, threads: int = READER_THREADS) -> None:
-        self._folder = folder
         self._loop = loop
         self._queue: SimpleQueue[Callable[[Connection], None] | None] = SimpleQueue()
         self._is_closed = False
-        self._threads = [Thread(target=self._run, name=f"reader-{n}", daemon=True) for n in range(threads)]
+        connections = [connect(folder) for _ in range(threads)]  # here, where failing is heard of
+        self._threads = [Thread(target=self._run, args=[one], name="reader", daemon=True) for one in connections]
         for thread in self._threads:
             thread.start()
 
@@ -63,13 +63,10 @@ class Readers:
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
-    def _run(self) -> None:
-        connection = connect(self._folder)
-        try:
-            while (work := self._queue.get()) is not None:
-                work(connection)
-        finally:
-            connection.close()
+    def _run(self, connection: Connection) -> None:
+        while (work := self._queue.get()) is not None:
+            work(connection)
+        connection.close()
 
     def _resolve(self, settle: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -289,3 +289,15 @@ async def test_a_cancelled_compaction_loses_nothing(folder: Path, engine: LocalE
     assert await engine.get_many(list(stay)) == list(stay.values())
     await engine.compact()
     assert await engine.get_many(list(stay)) == list(stay.values())
+
+
+async def test_a_fault_of_ours_does_not_end_the_committer(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packs.Packs, "settle", broken)
+        with pytest.raises(Unavailable, match="ZeroDivisionError"):
+            await engine.put("a", content(1))
+    await engine.put("a", content(2))
+    assert await engine.get("a") == content(2)
