@@ -19,14 +19,15 @@ _FOREIGN_LINE = re.compile(rb"^(?![ \t]|[!-9;-~]{1,256}[ \t]*:|>?From )", re.MUL
 class Headers:
     """The fields of one block in their order; names in lower case."""
 
-    __slots__ = ("fields",)
+    __slots__ = ("_first", "fields")
 
     def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
         self.fields = fields
+        self._first = dict(reversed(fields))
 
     def first(self, name: bytes) -> bytes:
         """The raw value of the first field of that name; b"" when there is none."""
-        return next((value for field, value in self.fields if field == name), b"")
+        return self._first.get(name, b"")
 
     def all(self, name: bytes) -> list[bytes]:
         """The raw values of all fields of that name."""
