@@ -19,7 +19,8 @@ import structlog
 from storage.committer import Row
 from storage.engine import Damaged
 from storage.local_folder import known_errors
-from storage.packs import Append, Pack, Packs, Place, lock_pack, read_pack
+from storage.pack_objects import Append, Place, read_pack
+from storage.packs import Pack, Packs, lock_pack
 
 T = TypeVar("T")
 

@@ -32,7 +32,8 @@ from storage.engine import (
     check_range,
 )
 from storage.local_folder import known_errors, prepare
-from storage.packs import PACK_BYTES_MAX, Append, Packs, Place, read_pack
+from storage.pack_objects import Append, Place, read_pack
+from storage.packs import PACK_BYTES_MAX, Packs
 from storage.readers import Readers
 
 T = TypeVar("T")
