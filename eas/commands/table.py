@@ -52,7 +52,19 @@ def _pages(*classes: type) -> frozenset[int]:
     return frozenset(tag.page for cls in classes for tag in vars(cls).values() if isinstance(tag, Tag))
 
 
-_FOLDERS = pages.FolderHierarchy
+_FOLDERS, _PING, _SYNC = pages.FolderHierarchy, pages.Ping, pages.AirSync
+_ITEMS = _pages(
+    pages.AirSync,
+    pages.AirSyncBase,
+    pages.Email,
+    pages.Email2,
+    pages.Calendar,
+    pages.Contacts,
+    pages.Contacts2,
+    pages.Tasks,
+    pages.Notes,
+    pages.RightsManagement,
+)
 
 COMMANDS: Final[dict[str, Command]] = {
     command.name: command

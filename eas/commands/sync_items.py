@@ -1,0 +1,100 @@
+"""Steps of a plan rendered as items, as far as bytes and time allow.
+
+At least one step is told, so that every Sync gets on.  An item that cannot be rendered, however often it is tried, must
+not stop its folder: it counts as told, is logged, and noted for the administrator (`failed`).
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from eas.commands.options import Options
+from eas.commands.sync_response import CollectionAnswer, Told
+from eas.context import Context
+from eas.items.email import render_email, render_news
+from eas.mail.email_item import email_of, load_body
+from eas.sync.delta import Act, Plan, Step
+from eas.wbxml.element import Element
+from storage.engine import Unavailable
+from storage.message.summary import Summary
+from storage.records import Content
+from storage.state import State
+
+_LIGHT = {"read", "flag", "categories"}
+"""Properties that are told by themselves; of others the whole item is sent."""
+_ITEM_BYTES = 600
+"""What an item weighs beside its body, roughly."""
+_CONTENTS_AT_ONCE = 32
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Renderer:
+    """Renders for one answer, and watches its size and its time."""
+
+    context: Context
+    state: State
+    left_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left_bytes = self.context.client.answer_bytes
+
+    async def tell(self, plan: Plan, wanted: int, options: Options, answer: CollectionAnswer) -> int:
+        """Render the first *wanted* steps of *plan* into *answer*, or fewer; return how many were told."""
+        folder = plan.view.folder
+        contents: dict[str, Content] = {}
+        forced = plan.forced()
+        for place, step in enumerate(plan.steps[:wanted]):
+            if place >= max(forced, 1) and self._is_exhausted():
+                return place
+            if place % _CONTENTS_AT_ONCE == 0:
+                ahead = plan.steps[place : min(place + _CONTENTS_AT_ONCE, wanted)]
+                contents = await self.state.contents(step.item.id for step in ahead if _is_rendered(step))
+            answer.told += await self._told(step, folder, options, contents.get(step.item.id))
+        return wanted
+
+    def _is_exhausted(self) -> bool:
+        return self.left_bytes <= 0 or asyncio.get_running_loop().time() >= self.context.deadline
+
+    async def _told(self, step: Step, folder: str, options: Options, content: Content | None) -> list[Told]:
+        server_id = f"{folder}:{step.item.id}"
+        if not self.context.client.takes_own_moves and self._is_own_move(step):
+            return []
+        if not _is_rendered(step):
+            return [Told(step.act, server_id)]
+        try:
+            data = await self._data(step, folder, options, content)
+        except Unavailable:
+            raise
+        except Exception:
+            _log.exception("sync.item_failed", device=self.context.device, item=server_id)
+            return []
+        told = [Told(step.act, server_id, data)]
+        if step.known_before and not self.context.client.upserts:
+            told.insert(0, Told(Act.DELETE, server_id))
+        return told
+
+    async def _data(self, step: Step, folder: str, options: Options, content: Content | None) -> list[Element]:
+        version = self.context.version
+        if content is None:
+            raise LookupError(f"no content of {step.item.id}")
+        summary = Summary.unpack(content.summary)
+        email = email_of(step.item, folder, summary)
+        if step.act is Act.CHANGE and _LIGHT.issuperset(step.names):
+            return render_news(email, version, step.names)
+        body = await load_body(self.context.account, content, summary, options.wish, version)
+        self.left_bytes -= _ITEM_BYTES + len(body.data or "")
+        return render_email(email, version, body)
+
+    def _is_own_move(self, step: Step) -> bool:
+        return (
+            step.act in (Act.ADD, Act.DELETE)
+            and bool(step.unseen)
+            and all(step.item.device_of(rid) == self.context.device for rid in step.unseen)
+        )
+
+
+def _is_rendered(step: Step) -> bool:
+    return step.act in (Act.ADD, Act.CHANGE)

@@ -1,0 +1,234 @@
+"""One Sync inside one turn: collections opened, commands carried out, changes planned and rendered, one commit."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from eas.commands import sync_drafts
+from eas.commands.options import Options
+from eas.commands.sync_acts import Acts
+from eas.commands.sync_items import Renderer
+from eas.commands.sync_request import WINDOW_MAX, CollectionRequest, SyncRequest
+from eas.commands.sync_response import CollectionAnswer, SyncStatus, Told
+from eas.context import CommandFailed, Context
+from eas.sync import synckey
+from eas.sync.collection import Collection, LostView, UnknownKey, first_view, living_view
+from eas.sync.delta import Act, Plan, Step, own_softs
+from eas.sync.plan import make_plan
+from eas.wbxml import pages
+from storage.cursor import WHOLE, Rid, join
+from storage.folders import Folder
+from storage.records import DeviceSet, Record, ViewMade
+from storage.state import Commit, State
+from storage.views import View, ViewId
+
+TAG = pages.AirSync
+RECIPIENT_CACHE = "RI"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Piece:
+    """One collection of the request, at work."""
+
+    request: CollectionRequest
+    answer: CollectionAnswer
+    options: Options
+    collection: Collection | None = None
+    """None: refused, or about to begin."""
+    acts: Acts | None = None
+    plan: Plan | None = None
+    steps: list[Step] = field(default_factory=list)
+    """Those that were told."""
+    new_view: View | None = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether the device starts with this collection."""
+        return self.request.sync_key == synckey.START and self.answer.status == SyncStatus.SUCCESS
+
+    @property
+    def records(self) -> list[Record]:
+        """What the device's commands came to."""
+        return self.collection.records if self.collection else []
+
+
+class SyncTurn:
+    """The work of one Sync; made and used inside a turn of the account."""
+
+    def __init__(self, context: Context, state: State, sent: sync_drafts.Sent) -> None:
+        self._context, self._state, self._sent = context, state, sent
+        self._account, self._device = context.account, context.device
+
+    async def is_needed(self, request: SyncRequest) -> bool:
+        """Tell whether there is anything to do or to tell, as far as the state goes that is at hand."""
+        for collection in request.collections or ():
+            piece = self._opened(collection)
+            if piece.collection is None or piece.request.has_commands:
+                return True
+            if collection.get_changes and not (await self._planned(self._state, piece, WINDOW_MAX, 0, set())).is_empty:
+                return True
+        return False
+
+    async def run(self, request: SyncRequest, remembered: list[Record]) -> list[CollectionAnswer]:
+        """Do it all; *remembered* goes into the commit if there is one.  Return what to say of each collection."""
+        pieces = [self._opened(collection) for collection in request.collections or ()]
+        for piece in pieces:
+            await self._act(piece)
+        writer, n = self._account.next_place
+        records = [record for piece in pieces for record in piece.records]
+        supposed = Commit(writer, n, self._account.tick(), records)
+        after = await self._state.supposing(supposed) if records else self._state
+        await self._plan(pieces, after, supposed, request.window_size)
+        await self._tell(pieces, after)
+        await self._commit(pieces, writer, n, records, remembered)
+        return [piece.answer for piece in pieces if _is_worth_saying(piece)]
+
+    # -- opening
+
+    def _opened(self, request: CollectionRequest) -> Piece:
+        answer = CollectionAnswer(request.sync_key, request.collection_id, class_name=request.class_name)
+        folder = self._folder(request.collection_id)
+        stored = self._state.devices.get(self._device, f"options:{request.collection_id}")
+        piece = Piece(request, answer, request.options or Options.unpack(stored))
+        if folder is None and request.collection_id != RECIPIENT_CACHE:
+            answer.status = SyncStatus.HIERARCHY_CHANGED
+            return piece
+        if folder is not None and folder.holds == "Email" and not piece.options.suits_mail:
+            answer.status = SyncStatus.PROTOCOL_ERROR
+            return piece
+        if request.sync_key != synckey.START:
+            self._open(piece)
+        return piece
+
+    def _folder(self, folder: str) -> Folder | None:
+        return self._state.folders.tree().get(folder)
+
+    def _open(self, piece: Piece) -> None:
+        folder, text = piece.request.collection_id, piece.request.sync_key
+        key = synckey.decode(self._account.keys.tokens, self._device, folder, text)
+        try:
+            if key is None:
+                raise UnknownKey(text)
+            piece.collection = Collection(self._account, self._state, key, living_view(self._state, key))
+            piece.acts = Acts(self._context, piece.request, piece.collection, piece.options)
+        except LostView as lost:
+            # The key is ours and its commit is gone: the store was rolled back.  Said loudly; the phone must restart.
+            _log.error("sync.store_lost_data", device=self._device, folder=folder, view=str(lost))
+            piece.answer.status = SyncStatus.INVALID_SYNC_KEY
+        except UnknownKey:
+            piece.answer.status = SyncStatus.INVALID_SYNC_KEY
+
+    # -- the device's commands
+
+    async def _act(self, piece: Piece) -> None:
+        if piece.acts is None:
+            return
+        for command in piece.request.commands:
+            folder = self._folder(piece.request.collection_id)
+            if folder is None and command.tag is TAG.Add:
+                raise CommandFailed(SyncStatus.PROTOCOL_ERROR)
+            if folder is not None and sync_drafts.is_draft_command(self._context.version, folder, command):
+                await sync_drafts.run(piece.acts, command, self._sent)
+            elif command.tag is TAG.Add or (
+                folder is not None and folder.holds != "Email" and command.tag is TAG.Change
+            ):
+                piece.acts.reply(command, SyncStatus.CONVERSION)
+            else:
+                await piece.acts.run(command)
+        piece.answer.replies = piece.acts.replies
+
+    # -- what is new
+
+    async def _plan(self, pieces: list[Piece], after: State, supposed: Commit, window: int | None) -> None:
+        room = window if window is not None and 0 < window <= WINDOW_MAX else WINDOW_MAX
+        place, rids = 0, supposed.rids()
+        for piece in pieces:
+            own = set(rids[place : place + len(piece.records)])
+            place += len(piece.records)
+            if piece.collection is None:
+                continue
+            again = (await after.items(piece.collection.again)).values()
+            own |= {add.rid for item in again for add in item.adds if add.device == self._device}
+            size = min(piece.request.window_size, room) if piece.request.get_changes else 0
+            piece.plan = await self._planned(after, piece, size, supposed.n, own, supposed.writer)
+            room -= min(size, len(piece.plan.steps))
+
+    async def _planned(self, state: State, piece: Piece, size: int, n: int, own: set[Rid], writer: str = "") -> Plan:
+        assert piece.collection is not None  # noqa: S101  # the callers have looked
+        head = join(state.head, {writer: (n, WHOLE)}) if writer else state.head
+        goal = piece.options.window_start(self._context.services.now())
+        view, key = piece.collection.view, piece.collection.key
+        return await make_plan(state, key, view, own, head, goal=goal, window=piece.options.filter_type, size=size)
+
+    # -- telling
+
+    async def _tell(self, pieces: list[Piece], after: State) -> None:
+        renderer = Renderer(self._context, after)
+        for piece in pieces:
+            if piece.plan is None or piece.collection is None:
+                continue
+            size = piece.request.window_size if piece.request.get_changes else 0
+            wanted = min(max(size, piece.plan.forced()), len(piece.plan.steps))
+            if not piece.request.get_changes:
+                wanted = 0
+            told = await renderer.tell(piece.plan, wanted, piece.options, piece.answer)
+            piece.steps = piece.plan.steps[:told]
+            piece.answer.more = piece.request.get_changes and told < len(piece.plan.steps)
+            added = piece.collection.added
+            if told or piece.records or added or (piece.request.get_changes and not piece.plan.is_empty and not wanted):
+                piece.new_view = piece.plan.view_after(told, added)
+            await self._tell_own(piece, after)
+
+    async def _tell_own(self, piece: Piece, after: State) -> None:
+        assert piece.collection is not None  # noqa: S101
+        assert piece.plan is not None  # noqa: S101
+        if not piece.collection.added:
+            return
+        items = (await after.items(item for item, _ in piece.collection.added.values())).values()
+        told = {step.item.id for step in piece.steps}
+        softs = own_softs(piece.plan.known, items, after.folders, piece.plan.floor_after(len(piece.steps)), told)
+        folder = piece.request.collection_id
+        piece.answer.told += [Told(Act.SOFT_DELETE, f"{folder}:{step.item.id}") for step in softs]
+
+    # -- the commit
+
+    async def _commit(
+        self, pieces: list[Piece], writer: str, n: int, records: list[Record], remembered: list[Record]
+    ) -> None:
+        records = [*records, *(self._remember_options(pieces))]
+        views: list[tuple[Piece, int]] = []
+        for piece in pieces:
+            if piece.begins:
+                rid = Rid(self._account.tick(), writer, n, len(records) + 1)
+                piece.new_view = first_view(self._device, piece.request.collection_id, rid, self._state)
+            if piece.new_view is not None:
+                records.append(ViewMade(piece.new_view))
+                views.append((piece, len(records)))
+        if not records:
+            return
+        freed = sum(piece.acts.freed_bytes for piece in pieces if piece.acts)
+        used = sum(piece.acts.used_bytes for piece in pieces if piece.acts)
+        await self._account.commit([*records, *remembered], used - freed)
+        tokens = self._account.keys.tokens
+        for piece, place in views:
+            folder = piece.request.collection_id
+            piece.answer.sync_key = synckey.encode(tokens, self._device, folder, ViewId(writer, n, place))
+
+    def _remember_options(self, pieces: list[Piece]) -> list[Record]:
+        return [
+            DeviceSet(self._device, f"options:{piece.request.collection_id}", piece.options.pack())
+            for piece in pieces
+            if piece.request.options is not None
+            and piece.answer.status == SyncStatus.SUCCESS
+            and self._state.devices.get(self._device, f"options:{piece.request.collection_id}") != piece.options.pack()
+        ]
+
+
+def _is_worth_saying(piece: Piece) -> bool:
+    return (
+        piece.answer.status != SyncStatus.SUCCESS
+        or piece.new_view is not None
+        or bool(piece.answer.replies)
+        or piece.request.has_commands
+    )
