@@ -95,24 +95,24 @@ class Postman(Generic[R]):
         began = self._now()
         try:
             message = delivery.spool.content()
-        except SpoolError as error:
+            junk = is_junk(message)
+            delivery_id = self._new_id()
+        except Exception as error:
             return [self._reply_to(error)] * len(delivery.recipients)
-        junk = is_junk(message)
-        delivery_id = self._new_id()
         places = asyncio.Semaphore(DEPOSITS_AT_ONCE)
 
         async def deposit(to: Addressee[R]) -> Reply:
-            trace = trace_lines(
-                sender=delivery.sender,
-                address=to.address,
-                client=delivery.client,
-                peer=peer,
-                hostname=self._hostname,
-                utf8=delivery.utf8,
-                delivery_id=delivery_id,
-                at=began,
-            )
             try:
+                trace = trace_lines(
+                    sender=delivery.sender,
+                    address=to.address,
+                    client=delivery.client,
+                    peer=peer,
+                    hostname=self._hostname,
+                    utf8=delivery.utf8,
+                    delivery_id=delivery_id,
+                    at=began,
+                )
                 async with places, asyncio.timeout(self._deposit_seconds):
                     if len(message) > to.size_bytes:  # RCPT asked for what was declared
                         await self._storage.room(to.recipient, len(message))

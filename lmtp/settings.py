@@ -3,6 +3,9 @@
 import re
 import socket
 from dataclasses import dataclass
+from typing import Annotated
+
+from storage.toml_tables import Between
 
 SOCKET_MODE = 0o660
 
@@ -37,13 +40,13 @@ class Settings:
     hostname: str = ""
     """The name in the greeting and in Received lines; empty: this machine's."""
 
-    size_bytes_max: int = 52_428_800
+    size_bytes_max: Annotated[int, Between(65_536, 1 << 31)] = 52_428_800  # RFC 5321 4.5.3.1.7 wants 64 KiB at least
     """The largest message taken, in bytes.  Keep Postfix's `message_size_limit` at or under it."""
 
-    recipients_max: int = 1000
+    recipients_max: Annotated[int, Between(100, 100_000)] = 1000  # RFC 5321 4.5.3.1.8 wants 100 at least
     """How many recipients one message may have; the others are asked to come in another transaction."""
 
-    sessions_max: int = 500
+    sessions_max: Annotated[int, Between(1, 100_000)] = 500
     """How many connections are held at once; further ones are asked to come back."""
 
     spool_directory: str = ""
@@ -52,12 +55,6 @@ class Settings:
     def __post_init__(self) -> None:
         for text in self.listen:
             parse_listen(text)
-        if self.recipients_max < 100:  # RFC 5321 4.5.3.1.8
-            raise ValueError(f"recipients_max must be at least 100, not {self.recipients_max}")
-        if self.size_bytes_max < 65_536:  # RFC 5321 4.5.3.1.7
-            raise ValueError(f"size_bytes_max must be at least 65536, not {self.size_bytes_max}")
-        if self.sessions_max < 1:
-            raise ValueError(f"sessions_max must be at least 1, not {self.sessions_max}")
         if self.hostname and not re.fullmatch(r"[A-Za-z0-9._:\[\]-]{1,255}", self.hostname):
             raise ValueError(f"not a host name: {self.hostname!r}")
 

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from lmtp.settings import Settings, TcpAddress, UnixAddress, parse_listen
+from storage.toml_tables import SettingError, TableReader
 
 
 @pytest.mark.parametrize(
@@ -26,14 +29,23 @@ def test_parses_addresses(text: str, address: TcpAddress | UnixAddress) -> None:
     assert parse_listen(text) == address
 
 
+def _read(**values: object) -> Settings:
+    return TableReader(Settings, Path("/")).read(values, "[lmtp]")
+
+
 def test_bounds_below_what_every_server_must_take_are_refused() -> None:
-    Settings(recipients_max=100, size_bytes_max=65_536, sessions_max=1)
-    with pytest.raises(ValueError, match="recipients_max"):
-        Settings(recipients_max=99)
-    with pytest.raises(ValueError, match="size_bytes_max"):
-        Settings(size_bytes_max=65_535)
-    with pytest.raises(ValueError, match="sessions_max"):
-        Settings(sessions_max=0)
+    least = _read(recipients_max=100, size_bytes_max=65_536, sessions_max=1)
+    assert (least.recipients_max, least.size_bytes_max, least.sessions_max) == (100, 65_536, 1)
+    for name, value in (("recipients_max", 99), ("size_bytes_max", 65_535), ("sessions_max", 0)):
+        with pytest.raises(SettingError, match=name):
+            _read(**{name: value})
+
+
+def test_is_read_from_a_table() -> None:
+    assert _read() == Settings()
+    assert _read(listen=["unix:/run/lmtp.sock"], hostname="mx").listen == ("unix:/run/lmtp.sock",)
+    with pytest.raises(SettingError, match="listen wants"):
+        _read(listen=["nowhere"])
 
 
 def test_the_host_name_is_the_machines_unless_set() -> None:
