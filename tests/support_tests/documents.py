@@ -11,7 +11,7 @@ from tests.support.schema import ROOTS
 from tests.support.schema_language import ByPage, Content, Group, Loose
 from tests.support.schema_leaves import Binary, Leaf
 
-ATTEMPTS = 40
+ATTEMPTS = 1000
 ODD_TEXTS = ("", " ", "0", "1", "2", "-1", "7", "255", "256", "4294967296", "true", "01", "x" * 65, "y" * 257, "5-1")
 ODD_TAGS = (
     AirSync.Status,
