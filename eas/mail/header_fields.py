@@ -28,7 +28,10 @@ class HeaderTooLong(Exception):
 
 
 class Block:
-    """The header of a message as raw fields, each with its line ends; lines that are no field are kept in place."""
+    """The header of a message as raw fields, each with its line ends; lines that are no field are kept in place.
+
+    `fields` holds the name in lower case (b"" for no field) and the whole field.
+    """
 
     def __init__(self, message: bytes) -> None:
         """Split the header off.  Raises `HeaderTooLong`."""
@@ -36,17 +39,15 @@ class Block:
         if start > HEADER_BYTES_MAX:
             raise HeaderTooLong
         self.content = message[start:]
-        self.fields: list[tuple[bytes, bytes]] = []  # name in lower case (b"" for no field), the whole field
+        lines: list[tuple[bytes, list[bytes]]] = []
         for match in _LINE.finditer(message[:start].rstrip(b"\r\n")):
             line = match[0]
-            if not line:
-                continue
-            if line[:1] in b" \t" and self.fields:
-                name, field = self.fields[-1]
-                self.fields[-1] = (name, field + line)
-                continue
-            found = _NAME.match(line)
-            self.fields.append((found[1].lower() if found else b"", line))
+            if line and line[:1] in b" \t" and lines:
+                lines[-1][1].append(line)
+            elif line:
+                found = _NAME.match(line)
+                lines.append((found[1].lower() if found else b"", [line]))
+        self.fields = [(name, b"".join(field)) for name, field in lines]
 
     def has(self, name: bytes) -> bool:
         """Whether a field of that name has something in it."""

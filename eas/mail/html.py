@@ -13,6 +13,7 @@ _DOCUMENT = re.compile(r"<(?:html|body|head|!doctype)\b", re.IGNORECASE)
 _HEAD = re.compile(r"<head(?:\s[^<>]*)?>", re.IGNORECASE)
 _HTML = re.compile(r"<html(?:\s[^<>]*)?>", re.IGNORECASE)
 _DOCUMENT_WITHIN = 4096  # characters in which a document says that it is one
+_DECLARED_WITHIN = 64 * 1024  # and in which it declares its charset
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CUT_ENTITY = re.compile(rb"&#?[a-zA-Z0-9]{0,31}\Z")
 _OPENING = f"<html><head>{_UTF8_META}</head><body>\r\n"
@@ -27,7 +28,7 @@ def complete_document(html: str) -> str:
     What the sender declared is wrong for the reader: the text has been converted.
     """
     html = _XML_DECLARATION.sub("", html, count=1)
-    html = _CHARSET_META.sub("", html)
+    html = _CHARSET_META.sub("", html[:_DECLARED_WITHIN]) + html[_DECLARED_WITHIN:]
     beginning = html[:_DOCUMENT_WITHIN]
     if not _DOCUMENT.search(beginning):
         return _OPENING + html + _CLOSING

@@ -72,9 +72,12 @@ def outgoing(mime: bytes, addresses: Sequence[str], now: datetime, new_message_i
         ids = [new_message_id.encode()]
         block.put(b"message-id", b"Message-ID: %s\r\n" % ids[0])
     copy = block.message()
-    block.remove(b"bcc")
+    message = copy
+    if any(name == b"bcc" for name, _ in block.fields):
+        block.remove(b"bcc")
+        message = block.message()
     return Outgoing(
-        message=block.message(),
+        message=message,
         copy=copy,
         envelope_from=sender,
         recipients=recipients,

@@ -13,7 +13,9 @@ SHOWN_CHARACTERS_MAX = 32768  # [MS-ASEMAIL] To, From: the longest value
 
 _PLAIN = re.compile(rb"\s*([^\s<>()\",;:@\\]+@[^\s<>()\",;:@\\]+)\s*")
 _NAMED = re.compile(rb'\s*(?:"([^"\\<>]*)"|([^"\\<>(),;:@]*?))\s*<([^\s<>()",;:@\\]+@[^\s<>()",;:@\\]+)>\s*')
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|<[^<>]*>|[,;:]|[^",;:<>()]+|.', re.DOTALL)
+# A quotation that is not closed reaches to the end and is then read again without quotes: nothing is scanned often.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|\([^()]*\)|<[^<>]*>|[,;:]|[^",;:<>()]+|.', re.DOTALL)
+_SIMPLE_BYTES_MAX = 200  # of a field that is tried as one plain mailbox: the pattern is quadratic in white space
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SPACE = re.compile(r"\s+")
 
@@ -43,10 +45,11 @@ def parse_addresses(raw: bytes, limit: int = HEADER_TEXT_BYTES_MAX) -> list[Addr
     Entries without an address are kept when they have a name, so that a list shows what the field says.
     """
     raw = raw[:limit]
-    if match := _PLAIN.fullmatch(raw):
-        return [Address("", _address(match[1]))]
-    if match := _NAMED.fullmatch(raw):
-        return [Address(decode_text(match[1] or match[2] or b""), _address(match[3]))]
+    if len(raw) <= _SIMPLE_BYTES_MAX:
+        if match := _PLAIN.fullmatch(raw):
+            return [Address("", _address(match[1]))]
+        if match := _NAMED.fullmatch(raw):
+            return [Address(decode_text(match[1] or match[2] or b""), _address(match[3]))]
     return _Parser().parse(raw)
 
 
@@ -60,15 +63,23 @@ class _Parser:
 
     def _begin(self) -> None:
         self.phrase: list[bytes] = []
+        self.has_at = False
         self.comment = b""
         self.angle: bytes | None = None
 
     def parse(self, raw: bytes) -> list[Address]:
-        for match in _TOKEN.finditer(raw):
-            self._take(match[0])
+        self._read(raw)
         self._end()
         self._flush()
         return self.found
+
+    def _read(self, raw: bytes) -> None:
+        for match in _TOKEN.finditer(raw):
+            token = match[0]
+            if token[:1] == b'"' and (len(token) == 1 or token[-1:] != b'"'):
+                self._read(token.replace(b'"', b" "))
+            else:
+                self._take(token)
 
     def _take(self, token: bytes) -> None:
         kind = token[:1]
@@ -76,16 +87,20 @@ class _Parser:
             self._end()
             if token == b";":
                 self._flush()
-        elif token == b":" and self.angle is None and not any(b"@" in piece for piece in self.phrase):
+        elif token == b":" and self.angle is None and not self.has_at:
             self._begin()  # the name of a group
         elif kind == b"<" and token.endswith(b">"):
             self.angle = token[1:-1]
         elif kind == b"(" and len(token) > 1:
             self.comment = token[1:-1]
-        elif kind == b'"' and len(token) > 1:
-            self.phrase.append(_ESCAPED.sub(rb"\1", token[1:-1]))
-        elif token not in (b"<", b">", b'"'):
-            self.phrase.append(token)
+        elif kind == b'"':
+            self._append(_ESCAPED.sub(rb"\1", token[1:-1]))
+        elif token not in (b"<", b">"):
+            self._append(token)
+
+    def _append(self, piece: bytes) -> None:
+        self.phrase.append(piece)
+        self.has_at = self.has_at or b"@" in piece
 
     def _end(self) -> None:
         phrase = b"".join(self.phrase).strip()

@@ -17,7 +17,7 @@ INDEX_BYTES_MAX = 22 + 5 * 100  # levels beyond it are cut
 _MESSAGE_ID = re.compile(rb"<[^<>\s]{1,996}>")
 _PREFIX = re.compile(
     r"\s*(?:(?:re|r|aw|antw|antwort|sv|vs|odp|rif|res|réf|fw|fwd|wg|tr|vl|vb|rv|enc|i|doorst|ynt|ilt|回复|转发|答复)"
-    r"\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]\s*)+",
+    r"\s?(?:\[\d{1,3}\]|\(\d{1,3}\))?\s?[:：]\s*)+",
     re.IGNORECASE,
 )
 _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)

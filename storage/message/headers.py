@@ -9,6 +9,7 @@ Buffer = bytes | bytearray | mmap
 
 HEADER_BYTES_MAX = 256 * 1024  # what is read of one block; its real end is found however long it is
 FIELDS_MAX = 2000
+_WINDOW_BYTES = 64 * 1024
 
 # A field and its continuation lines.  A line without a colon belongs to no field and is passed over.
 _FIELD = re.compile(rb"^([!-9;-~]{1,256})[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
@@ -68,12 +69,13 @@ def content_start(data: Buffer, start: int, end: int) -> int:
             return start + len(line_end)
     if not _FIRST_LINE.match(head):
         return start
-    crlf = data.find(b"\n\r\n", start, end)
-    bare = data.find(b"\n\n", start, end if crlf < 0 else crlf + 1)
-    if bare >= 0:
-        return bare + 2
-    if crlf >= 0:
-        return crlf + 3
+    for window_end in (min(start + _WINDOW_BYTES, end), end):  # in a mail of one kind the other is nowhere
+        crlf = data.find(b"\n\r\n", start, window_end)
+        bare = data.find(b"\n\n", start, window_end if crlf < 0 else crlf + 1)
+        if bare >= 0:
+            return bare + 2
+        if crlf >= 0:
+            return crlf + 3
     block = bytes(data[start : min(end, start + HEADER_BYTES_MAX)])
     foreign = _FOREIGN_LINE.search(block)
     return end if foreign is None else start + foreign.start()

@@ -56,6 +56,13 @@ def html_to_text(html: str, limit: int | None = None, *, links: bool = False) ->
     return "".join(writer.pieces).strip()
 
 
+def _unescaped(text: str) -> str:
+    try:
+        return unescape(text)
+    except ValueError:  # a character reference of thousands of digits
+        return text
+
+
 class _Writer:
     """Collects text; line breaks and spaces are owed until the next text, so that none are piled up."""
 
@@ -75,7 +82,7 @@ class _Writer:
     def text(self, raw: str) -> None:
         if not raw:
             return
-        text = unescape(raw) if "&" in raw else raw
+        text = _unescaped(raw) if "&" in raw else raw
         if self._pre:
             self._write(_LINE_END.sub("\n", text))
             return
@@ -123,7 +130,7 @@ class _Writer:
     def _anchor(self, attributes: str, *, is_end: bool) -> None:
         if not is_end:
             match = _HREF.search(attributes)
-            target = unescape((match[1] or match[2] or match[3] or "").strip()) if match else ""
+            target = _unescaped((match[1] or match[2] or match[3] or "").strip()) if match else ""
             self._link = target if target.lower().startswith(_LINKED) else ""
             self._link_text = len(self.pieces)
         elif self._link:

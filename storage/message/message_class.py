@@ -11,7 +11,7 @@ READ_BYTES_MAX = 64 * 1024  # of a calendar object or a report
 _PARTSTAT = re.compile(rb"PARTSTAT\s*=\s*\"?(ACCEPTED|TENTATIVE|DECLINED)", re.IGNORECASE)
 _METHOD = re.compile(rb"^METHOD:\s*([A-Z]+)", re.IGNORECASE | re.MULTILINE)
 _ACTION = re.compile(rb"^Action:\s*([a-z]+)", re.IGNORECASE | re.MULTILINE)
-_DISPOSITION = re.compile(rb"^Disposition:[^;]*;\s*([a-z]+)", re.IGNORECASE | re.MULTILINE)
+_DISPOSITION = re.compile(rb"^Disposition:[^;\r\n]*;\s*([a-z]+)", re.IGNORECASE | re.MULTILINE)
 
 _RESPONSES = {b"ACCEPTED": "Pos", b"TENTATIVE": "Tent", b"DECLINED": "Neg"}
 _ACTIONS = {b"failed": "NDR", b"delivered": "DR", b"relayed": "DR", b"expanded": "DR", b"delayed": "DELAYED"}

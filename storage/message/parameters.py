@@ -9,7 +9,8 @@ from storage.message.words import decode_text
 FIELD_BYTES_MAX = 16 * 1024
 PARAMETERS_MAX = 200
 
-_PARAMETER = re.compile(rb';\s*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
+# A quotation that is not closed reaches to the end, so that nothing is scanned twice.
+_PARAMETER = re.compile(rb';\s*([^\s=;"]{1,100})\s*=\s*(?:"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)|([^;]*))', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 

@@ -12,6 +12,7 @@ from storage.message.parameters import parse_field
 
 DEPTH_MAX = 50  # a multipart below it is one leaf
 PARTS_MAX = 500  # what follows in a multipart is one leaf
+DELIMITERS_MAX = 20_000  # places that look like one, in the whole message; what follows them is not divided
 
 _BOUNDARY_BYTES_MAX = 200  # RFC 2046 5.1.1 allows 70
 _SNIFFED_BYTES = 1024
@@ -55,6 +56,7 @@ class _Walk:
     def __init__(self, data: Buffer) -> None:
         self.data = data
         self.leaves: list[Leaf] = []
+        self.delimiters = 0
 
     def part(
         self,
@@ -70,30 +72,35 @@ class _Walk:
         if "/" not in content_type:
             content_type = {"text": "text/plain", "html": "text/html"}.get(content_type, default_type)
         if content_type.startswith("multipart/"):
-            boundary = self._boundary(parameters, start, end)
+            boundary, first = self._boundary(parameters, start, end)
             if boundary and len(containers) < DEPTH_MAX:
                 before = len(self.leaves)
                 subtype = content_type.removeprefix("multipart/")
-                self._children(boundary, start, end, path, (*containers, Container(subtype, path, parameters)))
+                self._children(boundary, first, end, path, (*containers, Container(subtype, path, parameters)))
                 if len(self.leaves) > before:
                     return  # else there was a closing delimiter alone
             content_type = "text/plain"
         leaf = Leaf(path or "1", headers, content_type, parameters, header_start, start, end, containers)
         self.leaves.append(leaf)
 
-    def _boundary(self, parameters: dict[str, str], start: int, end: int) -> bytes:
-        """The boundary that the content really has: the declared one, else what looks like one; b"" for none."""
+    def _boundary(self, parameters: dict[str, str], start: int, end: int) -> tuple[bytes, int]:
+        """The boundary that the content really has, and where it begins; the declared one, else what looks like one.
+
+        b"" where there is none.
+        """
         declared = parameters.get("boundary", "").encode()
-        if 0 < len(declared) <= _BOUNDARY_BYTES_MAX and next(self._delimiters(declared, start, end), None):
-            return declared
+        if 0 < len(declared) <= _BOUNDARY_BYTES_MAX:
+            for found, _, _ in self._delimiters(declared, start, end):
+                return declared, found
         match = _SNIFF.search(bytes(self.data[start : min(start + _SNIFFED_BYTES, end)]))
-        return match[1] if match else b""
+        return (match[1], start + match.start(1) - 2) if match else (b"", start)
 
     def _delimiters(self, boundary: bytes, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
         """Where each delimiter line begins and ends, and whether it is the closing one."""
         wanted = b"--" + boundary
         position = start
-        while (found := self.data.find(wanted, position, end)) >= 0:
+        while self.delimiters < DELIMITERS_MAX and (found := self.data.find(wanted, position, end)) >= 0:
+            self.delimiters += 1
             position = found + len(wanted)
             if found > start and self.data[found - 1 : found] != b"\n":
                 continue

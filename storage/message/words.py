@@ -12,6 +12,7 @@ _FOLD = re.compile(rb"\r?\n[ \t]?|\r(?!\n)")
 # text is scanned twice.
 _WORD = re.compile(rb"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CHUNK = re.compile(rb"[^=]+")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -59,8 +60,8 @@ def decode_base64(raw: bytes) -> bytes:
         except Error:
             pass
     # Chunks were encoded one by one and then joined: the decoder would stop at the first padding.
-    chunks = (_NOT_BASE64.sub(b"", chunk) for chunk in raw.split(b"="))
-    return b"".join(_decode_chunk(chunk) for chunk in chunks if chunk)
+    chunks = (_NOT_BASE64.sub(b"", match[0]) for match in _CHUNK.finditer(raw))
+    return b"".join(map(_decode_chunk, chunks))
 
 
 def _decode_chunk(chunk: bytes) -> bytes:

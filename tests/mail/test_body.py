@@ -251,7 +251,7 @@ def test_little_is_read_of_a_huge_text() -> None:
 
 
 def test_a_conversion_reads_no_more_than_its_bound() -> None:
-    huge = html("<p>text</p>" * (CONVERTED_BYTES_MAX // 8))
+    huge = html("<p>text</p>" * (CONVERTED_BYTES_MAX // 10))
     assert read_for(huge, Preference(1)) <= CONVERTED_BYTES_MAX + 4096
     body = body_of(huge, Preference(1, 4096))
     assert len(body.data or "") in (4095, 4096)

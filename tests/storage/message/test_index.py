@@ -123,7 +123,7 @@ def test_an_attached_message_is_one_attachment_ending_in_eml() -> None:
         (b'Content-Type: application/pdf; name="=?utf-8?b?4oKsLnBkZg==?="\r\nContent-Disposition: attachment', "€.pdf"),
         (b'Content-Disposition: attachment; filename="M\xc3\xa4rz.pdf"', "März.pdf"),
         (b'Content-Disposition: attachment; filename="..\\..\\etc/passwd"', "_.._etc_passwd"),
-        (b'Content-Disposition: attachment; filename="unclosed.pdf', '"unclosed.pdf'),
+        (b'Content-Disposition: attachment; filename="unclosed.pdf', "unclosed.pdf"),
         (b"Content-Disposition: attachment; filename=" + b"x" * 300 + b".pdf", "x" * 251 + ".pdf"),
         (b'Content-Disposition: attachment; filename=""', "ATT00001.bin"),
         (b"Content-Type: application/pkcs7-signature", "smime.p7s"),
