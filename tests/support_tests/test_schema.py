@@ -109,6 +109,21 @@ WRONG = {
     "a ServerId of 65 characters": synced("1", removed("x" * 65)),
     "an empty ServerId": synced("1", removed("")),
     "empty Attachments": synced("1", changed("5:1", empty(AirSyncBase.Attachments))),
+    "an attachment without its size, which AOSP drops": synced(
+        "1",
+        changed(
+            "5:1",
+            element(
+                AirSyncBase.Attachments,
+                element(
+                    AirSyncBase.Attachment,
+                    leaf(AirSyncBase.DisplayName, "a.txt"),
+                    leaf(AirSyncBase.FileReference, "5:1:0"),
+                    leaf(AirSyncBase.Method, 1),
+                ),
+            ),
+        ),
+    ),
     "mail and calendar in one item": synced("1", changed("5:1", leaf(Email.Read, True), leaf(Calendar.UID, "x"))),
     "an unknown element": synced("1", changed("5:1", leaf(Ping.Status, 1))),
     "a wrong Count": hierarchy("1", element(FolderHierarchy.Add)),
