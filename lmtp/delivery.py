@@ -11,7 +11,7 @@ from lmtp import reply
 from lmtp.observer import Observer, Silent
 from lmtp.reply import Refused, Reply
 from lmtp.spool import SpoolError
-from lmtp.trace import is_junk, trace_lines
+from lmtp.trace_lines import is_junk, trace_lines
 from lmtp.transaction import Delivery, Resolve
 from storage.engine import EngineError
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress

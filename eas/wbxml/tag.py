@@ -35,11 +35,6 @@ class Tag:
     def __deepcopy__(self, memo: object) -> "Tag":
         return self
 
-    def __reduce__(self) -> tuple[object, tuple[int, int]]:
-        from eas.wbxml.pages import tag_of  # pages.py is made of tags: only here does a tag need its page
-
-        return tag_of, (self.page, self.token)
-
     def __repr__(self) -> str:
         return f"{self.page_name}:{self.name}"
 

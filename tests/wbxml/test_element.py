@@ -1,5 +1,4 @@
 import copy
-import pickle
 
 import pytest
 
@@ -104,7 +103,6 @@ def test_elements_are_equal_by_what_they_hold() -> None:
 def test_a_copy_has_the_same_tags() -> None:
     document = element(AirSync.Collection, leaf(AirSync.SyncKey, "1"))
     assert copy.deepcopy(document) == document
-    assert pickle.loads(pickle.dumps(document)) == document
 
 
 def test_shows_itself_without_its_text() -> None:

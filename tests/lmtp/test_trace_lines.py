@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lmtp.trace import HEADER_BYTES_MAX, is_junk, trace_lines
+from lmtp.trace_lines import HEADER_BYTES_MAX, is_junk, trace_lines
 
 AT = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 
