@@ -28,8 +28,6 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "argon2": ("storage.seal",),
     "msgpack": ("storage",),
     "zstandard": ("storage",),
-    "selectolax": ("storage.message", "eas.mail"),
-    "nh3": ("eas.mail",),
     "lxml": ("eas.web", "eas.mail"),
     "aiosmtplib": ("eas.mail.submission",),
     "uvloop": COMPOSITION,
