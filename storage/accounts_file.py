@@ -12,7 +12,7 @@ It holds secrets, so its mode is 0600.  New users are appended, and what stands 
 import fcntl
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from storage.toml_tables import Between, SettingError, TableReader, toml_value
 TEXT_CHARS_MAX = 1000
 QUOTA_BYTES_MAX = 1 << 60
 _SECRET_BYTES = 24
-_HEADER = """# The users.  Written by `petitbleu account add`; may be edited, and is read again when it changes.
+HEADER = """# The users.  Written by `petitbleu account add`; may be edited, and is read again when it changes.
 # user_secret is mixed into the password: who loses it needs the recovery key.  To replace one, move it to
 # `alternates = ["…"]` until its owner has logged in again.  `identity` keeps the account when the address changes:
 # set it to the first address.
@@ -114,7 +114,7 @@ def index_accounts(accounts: tuple[StaticAccount, ...]) -> dict[str, StaticAccou
 
 def load_accounts(path: Path) -> tuple[StaticAccount, ...]:
     """Read the file.  Raises `SettingError`, `private_file.UnsafeFile`, OSError."""
-    return parse_accounts(_text_of(path), str(path))
+    return parse_accounts(read_text(path), str(path))
 
 
 def add_account(path: Path, account: StaticAccount) -> StaticAccount:
@@ -123,16 +123,23 @@ def add_account(path: Path, account: StaticAccount) -> StaticAccount:
     The file is made if it is not there.  Raises `AddressTaken`, `SettingError` for a file that does not make sense,
     `UnsafeFile`, OSError.
     """
-    if not account.user_secret:
-        account = replace(account, user_secret=token_urlsafe(_SECRET_BYTES))
-    with _locked(path):
-        text = _text_of(path) if path.exists() else _HEADER
-        index_accounts((*parse_accounts(text, str(path)), account))
-        text = f"{text.rstrip()}\n\n{render_account(account)}"
-        if parse_accounts(text, str(path))[-1] != account:
+    return add_accounts(path, [account])[0]
+
+
+def add_accounts(path: Path, accounts: Sequence[StaticAccount]) -> list[StaticAccount]:
+    """Append several users at once, all or none; as `add_account`."""
+    added = [
+        account if account.user_secret else replace(account, user_secret=token_urlsafe(_SECRET_BYTES))
+        for account in accounts
+    ]
+    with locked(path):
+        text = read_text(path) if path.exists() else HEADER
+        index_accounts((*parse_accounts(text, str(path)), *added))
+        text = "\n\n".join([text.rstrip(), *(render_account(account).rstrip() for account in added)]) + "\n"
+        if list(parse_accounts(text, str(path))[-len(added) :]) != added:
             raise SettingError(str(path), "a new user at the end is not read as one: the file ends within a table?")
         replace_private(path, text.encode())
-    return account
+    return added
 
 
 def render_account(account: StaticAccount) -> str:
@@ -150,7 +157,8 @@ def render_account(account: StaticAccount) -> str:
     return "[[account]]\n" + "".join(lines)
 
 
-def _text_of(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the file's text.  Raises `SettingError`, `UnsafeFile`, OSError."""
     try:
         return read_private(path).decode()
     except UnicodeDecodeError as error:
@@ -158,7 +166,7 @@ def _text_of(path: Path) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Let one at a time change the file.  The lock is a file beside it: the file itself is replaced."""
     descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,0 +1,107 @@
+"""One process of the server, wired together: store, hub, sessions, dispatcher, HTTP and LMTP; and its orderly end."""
+
+import asyncio
+import gc
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from eas.context import Services, Submit
+from eas.dispatch import Dispatcher
+from eas.housekeeping import Housekeeping
+from eas.listeners import Listener
+from eas.protocol.exchange import EasResponse, HttpRequest
+from eas.server import Answerer, Limits, Routes, Server
+from eas.sessions import Sessions
+from eas.settings import Settings
+from eas.sync.hub import Hub
+from lmtp.delivery import Postman
+from lmtp.observer import Observer
+from lmtp.server import Server as LmtpServer
+from lmtp.settings import Settings as LmtpSettings
+from storage.delivery import Recipient
+from storage.store import Store
+
+STOP_SECONDS = 4.0
+"""How long what runs may go on when the process is told to end."""
+_GC_THRESHOLDS = (10_000, 20, 100)  # the oldest generation is large and stays: looking through it costs a third of CPU
+
+_log = structlog.get_logger(__name__)
+
+
+class _Nobody:
+    """Answers for paths behind which there is nothing."""
+
+    async def answer(self, request: HttpRequest) -> EasResponse:
+        """Say 404."""
+        return EasResponse(404)
+
+
+@dataclass(slots=True)
+class App:
+    """What runs in one process."""
+
+    store: Store
+    settings: Settings
+    lmtp_settings: LmtpSettings
+    submit: Submit
+    lmtp_observer: Observer | None = None
+    hub: Hub = field(init=False)
+    sessions: Sessions = field(init=False)
+    housekeeping: Housekeeping = field(init=False)
+    answerer: Answerer = field(init=False)
+    """Answers ActiveSync requests; may be wrapped before `start`."""
+    http: Server = field(init=False)
+    lmtp: LmtpServer[Recipient] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.store.feed)
+        self.sessions = Sessions(self.store, self.settings.session_seconds, self.hub.is_waited_for)
+        self.housekeeping = Housekeeping(self.store, self.sessions, self.hub)
+        services = Services(
+            self.hub, self.store.feed, self.store.directory, self.settings, lambda: datetime.now(UTC), self.submit
+        )
+        self.answerer = Dispatcher(self.sessions, services)
+        self.lmtp = lmtp_server(self.store, self.lmtp_settings, self.lmtp_observer)
+
+    async def start(
+        self, listeners: Sequence[Listener], lmtp_sockets: Sequence[socket.socket], *, shares_ports: bool = False
+    ) -> list[tuple[str, int]]:
+        """Serve; return the HTTP addresses with their real ports.  Raises OSError when one is not to be had."""
+        limits = Limits(body_max_bytes=self.settings.body_bytes_max, trusted_proxies=self.settings.trusted_proxies)
+        self.http = Server(Routes(self.answerer, _Nobody()), limits)
+        addresses = await self.http.start(listeners, shares_ports=shares_ports)
+        await self.lmtp.start(lmtp_sockets)
+        self.housekeeping.start()
+        return addresses
+
+    async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
+        """Accept no more, close what is held, let what runs finish, then close the store."""
+        await asyncio.gather(self.http.stop(grace_seconds), self.lmtp.close(grace_seconds))
+        await self.housekeeping.close()
+        await self.sessions.close()
+        self.hub.close()
+        await self.store.close()
+
+
+def lmtp_server(store: Store, settings: LmtpSettings, observer: Observer | None = None) -> LmtpServer[Recipient]:
+    """Return the LMTP side on *store*."""
+    postman = Postman(
+        store.delivery,
+        settings.name,
+        now=lambda: datetime.now(UTC),
+        new_id=lambda: secrets.token_hex(6),
+        observer=observer,
+    )
+    return LmtpServer(settings, postman)
+
+
+def tune_collector() -> None:
+    """Keep the collector of cycles from walking, again and again, what stays for ever.  Called once all is loaded."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)

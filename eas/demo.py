@@ -1,0 +1,142 @@
+"""The demo: a whole server on loopback, its accounts and their first mails made on the spot."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+
+from eas.address import parse_address
+from eas.context import Submit
+from eas.demo_mails import SENDER, sample_mails
+from eas.demo_post import OwnDelivery
+from eas.mail.submission import Submission
+from eas.process import Ports
+from eas.settings import Settings
+from lmtp.settings import Settings as LmtpSettings
+from storage import paths
+from storage.accounts_file import StaticAccount, add_accounts, load_accounts
+from storage.directory import Mailbox
+from storage.key_creation import AccountExists
+from storage.opening import open_store
+from storage.private_file import create_private
+from storage.settings import Settings as StorageSettings
+from storage.slots import CHEAPEST
+from storage.startup import create_deployment_key
+from storage.store import Store
+
+DOMAIN = "example.test"
+ACCOUNTS_MAX = 10_000
+_AT_ONCE = 64
+_ARGON2_RUNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the command line asked for."""
+
+    folder: Path
+    http: str
+    https: str
+    lmtp: str
+    submission: str
+    accounts: int
+
+    def storage_settings(self, log_level: str = "info") -> StorageSettings:
+        """Return the store's settings: everything in the one folder, and passwords at the lowest cost."""
+        return StorageSettings(
+            path=self.folder / "store",
+            directory_file=self.folder / "accounts.toml",
+            deployment_key_file=self.folder / "deployment.key",
+            argon2_memory_kib=CHEAPEST.memory_kib,
+            argon2_passes=CHEAPEST.passes,
+            argon2_runs_max=_ARGON2_RUNS,
+            log_level="warning" if log_level == "warning" else "info",
+            log_addresses=True,
+        )
+
+    def eas_settings(self) -> Settings:
+        """Return the HTTP side's settings."""
+        return Settings(http=self.http, https=self.https, submission=self.submission)
+
+    def lmtp_settings(self) -> LmtpSettings:
+        """Return the LMTP side's settings; the name is made up, as looking one up may take seconds."""
+        return LmtpSettings(listen=(self.lmtp,), hostname=f"demo.{DOMAIN}")
+
+    def submit(self, ports: Ports) -> Submit:
+        """Return how mail is sent: through the server that was named, or to demo accounts alone."""
+        if self.submission:
+            return Submission(*parse_address(self.submission))
+        return OwnDelivery(*ports.lmtp[0])
+
+
+def address(n: int) -> str:
+    """Return the address of account *n*, from 1."""
+    return f"u{n}@{DOMAIN}"
+
+
+def password(n: int) -> str:
+    """Return the password of account *n*."""
+    return f"pw-u{n}"
+
+
+def prepare_files(demo: Demo) -> None:
+    """Make key and accounts file if they are not there, and add the accounts that are missing.
+
+    Raises `SettingError`, `UnsafeFile`, OSError.
+    """
+    settings = demo.storage_settings()
+    demo.folder.mkdir(parents=True, exist_ok=True)
+    if not settings.deployment_key_file.exists():
+        create_deployment_key(settings.deployment_key_file)
+    if not settings.directory_file.exists():
+        create_private(settings.directory_file, b"")
+    there = {account.mailbox.address for account in load_accounts(settings.directory_file)}
+    missing = [n for n in range(1, demo.accounts + 1) if address(n) not in there]
+    if missing:
+        new = [StaticAccount(address(n), display_name=f"Demo User {n}") for n in missing]
+        add_accounts(settings.directory_file, new)
+
+
+async def fill(demo: Demo, lmtp_port: int) -> int:
+    """Make the keys and first mails of accounts that have none yet; return how many accounts that were."""
+    store = await open_store(demo.storage_settings())
+    try:
+        places = asyncio.Semaphore(_AT_ONCE)
+        now = datetime.now(UTC)
+
+        async def one(n: int) -> bool:
+            async with places:
+                return await _fill_account(store, n, lmtp_port, now)
+
+        return sum(await asyncio.gather(*map(one, range(1, demo.accounts + 1))))
+    finally:
+        await store.close()
+
+
+async def _fill_account(store: Store, n: int, lmtp_port: int, now: datetime) -> bool:
+    mailbox = await store.directory.resolve(address(n))
+    if await _has_keys(store, mailbox):
+        return False
+    try:
+        await store.create(mailbox, password(n))
+    except AccountExists:  # of another demo in the same folder, a moment ago
+        return False
+    await _deposit(store, address(n), sample_mails(address(n), lmtp_port, now), now)
+    return True
+
+
+async def _has_keys(store: Store, mailbox: Mailbox) -> bool:
+    return bool(await store.engine.list(paths.prefix(paths.Kind.PUBLIC, store.account_id(mailbox)), limit=1))
+
+
+async def _deposit(store: Store, to: str, messages: Iterable[bytes], now: datetime) -> None:
+    recipient = await store.delivery.recipient(to)
+    trace = (
+        f"Return-Path: <{SENDER[1]}>\r\nDelivered-To: {to}\r\n"
+        f"Received: by demo.{DOMAIN} with LMTP id demo{os.getpid()}; {format_datetime(now)}\r\n"
+    ).encode()
+    for message in messages:
+        await store.delivery.deposit(recipient, trace, message, junk=False)

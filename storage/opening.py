@@ -1,0 +1,67 @@
+"""From settings to an open store: which engine, which feed, which directory.  The literal tables of what there is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from storage.directory_static import StaticDirectory
+from storage.engine import Engine
+from storage.engine_local import LocalEngine
+from storage.engine_memory import MemoryEngine
+from storage.feed import Feed, LocalFeed
+from storage.feed_machine import MachineFeed
+from storage.key_objects import Vault
+from storage.private_file import UnsafeFile
+from storage.probe import probe
+from storage.settings import Settings
+from storage.startup import read_deployment_key
+from storage.store import Store, wall_ms
+from storage.toml_tables import SettingError
+
+
+async def _memory_engine(_settings: Settings) -> Engine:
+    return MemoryEngine()
+
+
+async def _local_engine(settings: Settings) -> Engine:
+    return await LocalEngine.open(settings.path)
+
+
+_ENGINES: Mapping[str, Callable[[Settings], Awaitable[Engine]]] = {"memory": _memory_engine, "local": _local_engine}
+_FEEDS: Mapping[str, Callable[[Settings], Feed]] = {
+    "memory": lambda _settings: LocalFeed(),
+    "local": lambda settings: MachineFeed(settings.path),
+}
+
+
+async def open_store(settings: Settings) -> Store:
+    """Open the store; made after any fork, in the loop that uses it.  An engine that breaks its laws is refused.
+
+    Raises `SettingError` (also for a file of users that cannot be read), `UnsafeFile`, `EngineRefused`, `EngineError`.
+    """
+    deployment_key = read_deployment_key(settings.deployment_key_file)
+    directory = _directory(settings)
+    engine = await _ENGINES[settings.engine](settings)
+    try:
+        await probe(engine)
+        feed = _feed(settings)
+    except BaseException:
+        await engine.close()
+        raise
+    vault = Vault(engine, deployment_key, settings.cost, asyncio.Semaphore(settings.argon2_runs_max), wall_ms)
+    return Store(engine, directory, vault, feed)
+
+
+def _directory(settings: Settings) -> StaticDirectory:
+    try:
+        return StaticDirectory(settings.directory_file, settings.domains)
+    except (SettingError, UnsafeFile):
+        raise
+    except OSError as error:
+        raise SettingError(str(settings.directory_file), f"cannot be read: {error.strerror}") from error
+
+
+def _feed(settings: Settings) -> Feed:
+    try:
+        return _FEEDS[settings.engine](settings)
+    except OSError as error:
+        raise SettingError(str(settings.path), f"no feed between processes: {error.strerror}") from error
