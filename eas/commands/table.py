@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from eas.commands import folder_sync
+from eas.commands import folder_create, folder_delete, folder_sync, folder_update, move_items, ping, provision, sync
 from eas.context import Context
 from eas.protocol.exchange import EasRequest, EasResponse
 from eas.protocol.versions import Version
@@ -68,5 +68,21 @@ _ITEMS = _pages(
 
 COMMANDS: Final[dict[str, Command]] = {
     command.name: command
-    for command in (Command("FolderSync", folder_sync, _FOLDERS.FolderSync, _FOLDERS.Status, _pages(_FOLDERS)),)
+    for command in (
+        Command("Sync", sync, _SYNC.Sync, _SYNC.Status, _ITEMS, empty=True),
+        Command("Ping", ping, _PING.Ping, _PING.Status, _pages(_PING), needs_policy=False, empty=True),
+        Command("FolderSync", folder_sync, _FOLDERS.FolderSync, _FOLDERS.Status, _pages(_FOLDERS)),
+        Command("FolderCreate", folder_create, _FOLDERS.FolderCreate, _FOLDERS.Status, _pages(_FOLDERS)),
+        Command("FolderUpdate", folder_update, _FOLDERS.FolderUpdate, _FOLDERS.Status, _pages(_FOLDERS)),
+        Command("FolderDelete", folder_delete, _FOLDERS.FolderDelete, _FOLDERS.Status, _pages(_FOLDERS)),
+        Command("MoveItems", move_items, pages.Move.MoveItems, pages.Move.Status, _pages(pages.Move)),
+        Command(
+            "Provision",
+            provision,
+            pages.Provision.Provision,
+            pages.Provision.Status,
+            _pages(pages.Provision, pages.Settings),
+            needs_policy=False,
+        ),
+    )
 }

@@ -16,6 +16,12 @@ HIERARCHY = ""
 """The folder id under which views of the folder list are kept."""
 
 
+POSSIBLE = b""
+"""Instead of a digest: the device may have the folder."""
+DOUBTFUL = b"?"
+"""Instead of a digest: the device has the folder, in which form is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What a device is to be told, parents before children in `added`."""
@@ -35,20 +41,29 @@ def digests(folders: Folders) -> dict[str, bytes]:
     return {folder.id: folder.digest for folder in folders.tree().values()}
 
 
-def changes(folders: Folders, view: View | None, children: Iterable[View] = ()) -> Changes:
-    """Return what the device that presents the key of *view* lacks; *children* were given out for that key before.
+def knowledge(view: View, children: Iterable[View] = ()) -> dict[str, bytes]:
+    """Return what the device that presents the key of *view* has; *children* were given out for that key before.
 
-    *view* None: it has nothing.  A folder that only a lost answer told of is added again, or deleted if it is gone.
+    Where a lost answer leaves it open, `DOUBTFUL` stands for the digest of a folder that it has in some form, and
+    `POSSIBLE` for that of one that it may have or not.
     """
-    tree = folders.tree()
-    certain: Mapping[str, bytes] = view.known if view else {}
-    possible: dict[str, set[bytes]] = {folder: {digest} for folder, digest in certain.items()}
+    known = dict(view.known)
     for child in children:
         for folder, digest in child.known.items():
-            possible.setdefault(folder, set()).add(digest)
-    added = [folder for folder in _parents_first(tree) if folder.id not in certain]
-    updated = [folder for folder in tree.values() if folder.id in certain and possible[folder.id] != {folder.digest}]
-    deleted = [folder for folder in possible if folder not in tree]
+            if known.setdefault(folder, POSSIBLE) not in (digest, POSSIBLE):
+                known[folder] = DOUBTFUL
+    return known
+
+
+def changes(folders: Folders, known: Mapping[str, bytes]) -> Changes:
+    """Return what a device lacks that has *known* (`knowledge`).
+
+    A folder that only a lost answer told of is added again, or deleted if it is gone.
+    """
+    tree = folders.tree()
+    added = [folder for folder in _parents_first(tree) if known.get(folder.id, POSSIBLE) == POSSIBLE]
+    updated = [folder for folder in tree.values() if known.get(folder.id, POSSIBLE) not in (POSSIBLE, folder.digest)]
+    deleted = [folder for folder in known if folder not in tree]
     return Changes(tuple(added), tuple(updated), tuple(deleted))
 
 

@@ -1,0 +1,64 @@
+"""FolderDelete: remove a folder, and all that lie in it ([MS-ASCMD] FolderDelete).
+
+What was in them is found in Deleted Items: the state of the account sees to that (`storage/folders.py`).
+"""
+
+from dataclasses import dataclass
+
+from eas.commands.folders import RECIPIENT_CACHE, TAG, FolderStatus, below, commit_change, presented
+from eas.context import CommandFailed, Context
+from eas.protocol.exchange import EasRequest
+from eas.protocol.versions import Version
+from eas.wbxml.element import Element, InvalidValue, MissingElement, element, leaf
+from storage.records import FolderSet
+from storage.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDelete:
+    """The request."""
+
+    sync_key: str
+    server_id: str
+
+
+def parse(root: Element | None, request: EasRequest) -> FolderDelete:
+    """Read the request.  Raises `CommandFailed` with Status 10 where it breaks the rules."""
+    try:
+        if root is None:
+            raise MissingElement(TAG.FolderDelete)
+        return FolderDelete(root.text(TAG.SyncKey), root.text(TAG.ServerId))
+    except (MissingElement, InvalidValue) as error:
+        raise CommandFailed(FolderStatus.MALFORMED) from error
+
+
+async def handle(context: Context, delete: FolderDelete) -> str:
+    """Remove the folder, and return the new key.
+
+    The device is taken to drop what lies in the folder by itself: no later FolderSync tells it of those.
+    """
+    async with context.account.turn() as state:
+        key, view = presented(context, state, delete.sync_key)
+        # Of a folder that the device does have, it does not matter who removed it, or that this request did before.
+        is_done = delete.server_id in state.folders.gone and delete.server_id in view.known
+        removed = [delete.server_id] if is_done else _checked(state, delete.server_id)
+        records = [] if is_done else [FolderSet(folder, "gone", True, context.device) for folder in removed]
+        earlier = [child for child in state.views.children(key) if delete.server_id not in child.known]
+        dropped = [folder for child in earlier for folder in view.known if folder not in child.known]
+        told = dict.fromkeys((*removed, *dropped))
+        return await commit_change(context, state, key, view, records, told)
+
+
+def _checked(state: State, server_id: str) -> list[str]:
+    """Return the folder and those that lie in it."""
+    folder = state.folders.tree().get(server_id)
+    if server_id == RECIPIENT_CACHE or (folder is not None and folder.is_default):
+        raise CommandFailed(FolderStatus.SPECIAL)
+    if folder is None:
+        raise CommandFailed(FolderStatus.NOT_FOUND)
+    return [server_id, *below(state.folders.tree(), server_id)]
+
+
+def render(sync_key: str, version: Version) -> Element:
+    """Write the answer."""
+    return element(TAG.FolderDelete, leaf(TAG.Status, FolderStatus.SUCCESS), leaf(TAG.SyncKey, sync_key))

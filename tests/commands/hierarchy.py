@@ -1,0 +1,102 @@
+"""A phone's folder list: the requests about it, and what it holds after their answers."""
+
+from dataclasses import dataclass, field
+
+from eas.wbxml.element import Element, element, leaf
+from eas.wbxml.pages import FolderHierarchy as Tag
+from tests.commands.office import Phone
+
+
+def create(key: str, name: str | None, parent: str | None = "0", kind: int | None = 12) -> Element:
+    return element(
+        Tag.FolderCreate,
+        leaf(Tag.SyncKey, key),
+        leaf(Tag.ParentId, parent),
+        leaf(Tag.DisplayName, name),
+        leaf(Tag.Type, kind),
+    )
+
+
+def update(key: str, server_id: str | None, name: str | None, parent: str | None = "0") -> Element:
+    return element(
+        Tag.FolderUpdate,
+        leaf(Tag.SyncKey, key),
+        leaf(Tag.ServerId, server_id),
+        leaf(Tag.ParentId, parent),
+        leaf(Tag.DisplayName, name),
+    )
+
+
+def delete(key: str, server_id: str | None) -> Element:
+    return element(Tag.FolderDelete, leaf(Tag.SyncKey, key), leaf(Tag.ServerId, server_id))
+
+
+def sync(key: str) -> Element:
+    return element(Tag.FolderSync, leaf(Tag.SyncKey, key))
+
+
+@dataclass
+class FolderList:
+    """What a phone has: `{id: (parent, name, type)}`."""
+
+    phone: Phone
+    key: str = "0"
+    has: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+
+    async def sync(self) -> list[tuple[str, str]]:
+        """Apply what FolderSync tells, and return it as (what, id), leaving out the recipient cache."""
+        root = await self.phone.ask(sync(self.key))
+        assert root.text(Tag.Status) == "1"
+        changes = root.first(Tag.Changes)
+        assert changes is not None
+        told = []
+        for change in changes.children[1:]:
+            server_id = change.text(Tag.ServerId)
+            if server_id == "RI":
+                continue
+            told.append((change.tag.name, server_id))
+            if change.tag is Tag.Delete:
+                self.drop(server_id)
+            else:
+                self.has[server_id] = (
+                    change.text(Tag.ParentId),
+                    change.text(Tag.DisplayName),
+                    change.text(Tag.Type),
+                )
+        self.key = root.text(Tag.SyncKey)
+        return told
+
+    async def create(self, name: str, parent: str = "0", kind: int = 12) -> str:
+        root = await self.phone.ask(create(self.key, name, parent, kind))
+        assert root.text(Tag.Status) == "1"
+        server_id, self.key = root.text(Tag.ServerId), root.text(Tag.SyncKey)
+        self.has[server_id] = (parent, name, str(kind))
+        return server_id
+
+    async def update(self, server_id: str, name: str, parent: str = "0") -> None:
+        root = await self.phone.ask(update(self.key, server_id, name, parent))
+        assert root.text(Tag.Status) == "1"
+        self.key = root.text(Tag.SyncKey)
+        self.has[server_id] = (parent, name, self.has[server_id][2])
+
+    async def delete(self, server_id: str) -> None:
+        root = await self.phone.ask(delete(self.key, server_id))
+        assert root.text(Tag.Status) == "1"
+        self.key = root.text(Tag.SyncKey)
+        self.drop(server_id)
+
+    def drop(self, server_id: str) -> None:
+        self.has.pop(server_id, None)
+        for child in [child for child, (parent, _, _) in self.has.items() if parent == server_id]:
+            self.drop(child)
+
+    async def refused(self, request: Element) -> str:
+        """Return the Status of a request that must not succeed, nor use up the key."""
+        root = await self.phone.ask(request)
+        assert len(root.children) == 1
+        return root.children[0].as_text()
+
+    async def truth(self) -> dict[str, tuple[str, str, str]]:
+        """Return what the server has."""
+        tree = (await self.phone.state()).folders.tree()
+        return {folder.id: (folder.parent or "0", folder.name, str(int(folder.type))) for folder in tree.values()}
