@@ -3,36 +3,38 @@
 from dataclasses import dataclass, field
 
 from eas.wbxml.element import Element, element, leaf
-from eas.wbxml.pages import FolderHierarchy as Tag
+from eas.wbxml.pages import FolderHierarchy
 from tests.commands.office import Phone
 
 
 def create(key: str, name: str | None, parent: str | None = "0", kind: int | None = 12) -> Element:
     return element(
-        Tag.FolderCreate,
-        leaf(Tag.SyncKey, key),
-        leaf(Tag.ParentId, parent),
-        leaf(Tag.DisplayName, name),
-        leaf(Tag.Type, kind),
+        FolderHierarchy.FolderCreate,
+        leaf(FolderHierarchy.SyncKey, key),
+        leaf(FolderHierarchy.ParentId, parent),
+        leaf(FolderHierarchy.DisplayName, name),
+        leaf(FolderHierarchy.Type, kind),
     )
 
 
 def update(key: str, server_id: str | None, name: str | None, parent: str | None = "0") -> Element:
     return element(
-        Tag.FolderUpdate,
-        leaf(Tag.SyncKey, key),
-        leaf(Tag.ServerId, server_id),
-        leaf(Tag.ParentId, parent),
-        leaf(Tag.DisplayName, name),
+        FolderHierarchy.FolderUpdate,
+        leaf(FolderHierarchy.SyncKey, key),
+        leaf(FolderHierarchy.ServerId, server_id),
+        leaf(FolderHierarchy.ParentId, parent),
+        leaf(FolderHierarchy.DisplayName, name),
     )
 
 
 def delete(key: str, server_id: str | None) -> Element:
-    return element(Tag.FolderDelete, leaf(Tag.SyncKey, key), leaf(Tag.ServerId, server_id))
+    return element(
+        FolderHierarchy.FolderDelete, leaf(FolderHierarchy.SyncKey, key), leaf(FolderHierarchy.ServerId, server_id)
+    )
 
 
 def sync(key: str) -> Element:
-    return element(Tag.FolderSync, leaf(Tag.SyncKey, key))
+    return element(FolderHierarchy.FolderSync, leaf(FolderHierarchy.SyncKey, key))
 
 
 @dataclass
@@ -46,43 +48,43 @@ class FolderList:
     async def sync(self) -> list[tuple[str, str]]:
         """Apply what FolderSync tells, and return it as (what, id), leaving out the recipient cache."""
         root = await self.phone.ask(sync(self.key))
-        assert root.text(Tag.Status) == "1"
-        changes = root.first(Tag.Changes)
+        assert root.text(FolderHierarchy.Status) == "1"
+        changes = root.first(FolderHierarchy.Changes)
         assert changes is not None
         told = []
         for change in changes.children[1:]:
-            server_id = change.text(Tag.ServerId)
+            server_id = change.text(FolderHierarchy.ServerId)
             if server_id == "RI":
                 continue
             told.append((change.tag.name, server_id))
-            if change.tag is Tag.Delete:
+            if change.tag is FolderHierarchy.Delete:
                 self.drop(server_id)
             else:
                 self.has[server_id] = (
-                    change.text(Tag.ParentId),
-                    change.text(Tag.DisplayName),
-                    change.text(Tag.Type),
+                    change.text(FolderHierarchy.ParentId),
+                    change.text(FolderHierarchy.DisplayName),
+                    change.text(FolderHierarchy.Type),
                 )
-        self.key = root.text(Tag.SyncKey)
+        self.key = root.text(FolderHierarchy.SyncKey)
         return told
 
     async def create(self, name: str, parent: str = "0", kind: int = 12) -> str:
         root = await self.phone.ask(create(self.key, name, parent, kind))
-        assert root.text(Tag.Status) == "1"
-        server_id, self.key = root.text(Tag.ServerId), root.text(Tag.SyncKey)
+        assert root.text(FolderHierarchy.Status) == "1"
+        server_id, self.key = root.text(FolderHierarchy.ServerId), root.text(FolderHierarchy.SyncKey)
         self.has[server_id] = (parent, name, str(kind))
         return server_id
 
     async def update(self, server_id: str, name: str, parent: str = "0") -> None:
         root = await self.phone.ask(update(self.key, server_id, name, parent))
-        assert root.text(Tag.Status) == "1"
-        self.key = root.text(Tag.SyncKey)
+        assert root.text(FolderHierarchy.Status) == "1"
+        self.key = root.text(FolderHierarchy.SyncKey)
         self.has[server_id] = (parent, name, self.has[server_id][2])
 
     async def delete(self, server_id: str) -> None:
         root = await self.phone.ask(delete(self.key, server_id))
-        assert root.text(Tag.Status) == "1"
-        self.key = root.text(Tag.SyncKey)
+        assert root.text(FolderHierarchy.Status) == "1"
+        self.key = root.text(FolderHierarchy.SyncKey)
         self.drop(server_id)
 
     def drop(self, server_id: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from eas.commands import folders
 from eas.protocol.versions import ANNOUNCED, Version
 from eas.wbxml.element import element, leaf
-from eas.wbxml.pages import FolderHierarchy as Tag
+from eas.wbxml.pages import FolderHierarchy, Tag
 from storage.records import FolderSet
 from tests.commands.hierarchy import FolderList, create
 from tests.commands.office import Office, Phone
@@ -18,7 +18,9 @@ async def listing(phone: Phone) -> FolderList:
     return made
 
 
-@pytest.mark.parametrize("missing", [Tag.SyncKey, Tag.ParentId, Tag.DisplayName, Tag.Type])
+@pytest.mark.parametrize(
+    "missing", [FolderHierarchy.SyncKey, FolderHierarchy.ParentId, FolderHierarchy.DisplayName, FolderHierarchy.Type]
+)
 async def test_without_an_element_it_is_malformed(listing: FolderList, missing: Tag) -> None:
     request = create(listing.key, "Plans")
     request.children = [child for child in request.children if child.tag is not missing]
@@ -32,7 +34,7 @@ async def test_default_and_unknown_types_cannot_be_made(listing: FolderList, kin
 
 async def test_a_type_that_is_no_number_is_malformed(listing: FolderList) -> None:
     request = create(listing.key, "Plans", kind=None)
-    request.children.append(element(Tag.Type))
+    request.children.append(element(FolderHierarchy.Type))
     assert await listing.refused(request) == "10"
 
 
@@ -188,6 +190,6 @@ async def test_folders_lie_in_each_other_only_so_deep(listing: FolderList) -> No
 
 async def test_two_names_are_read_as_the_first(listing: FolderList) -> None:
     request = create(listing.key, "Plans")
-    request.children.append(leaf(Tag.DisplayName, "Others") or element(Tag.DisplayName))
+    request.children.append(leaf(FolderHierarchy.DisplayName, "Others") or element(FolderHierarchy.DisplayName))
     root = await listing.phone.ask(request)
-    assert (await listing.truth())[root.text(Tag.ServerId)] == ("0", "Plans", "12")
+    assert (await listing.truth())[root.text(FolderHierarchy.ServerId)] == ("0", "Plans", "12")
