@@ -4,8 +4,9 @@ An intent is written before submission and its outcome after it.  An intent with
 be submitting it, or died while it did.  How long to wait for it is decided above, not here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from storage.clock import stamp_ms
 from storage.cursor import Rid
@@ -13,6 +14,10 @@ from storage.records import Sending, Sent
 
 KEPT_MS = 2 * 86_400_000
 """How long a finished send is remembered, so that a late retry is known for one."""
+
+
+Key: TypeAlias = tuple[str, int]
+"""An attempt's name: (writer, n) of the commit that holds its intent."""
 
 
 class Intent(NamedTuple):
@@ -26,10 +31,10 @@ class Intent(NamedTuple):
 
 @dataclass(slots=True)
 class Send:
-    """All attempts of one message, by the (writer, n) of the intent's commit."""
+    """All attempts of one message."""
 
-    intents: dict[tuple[str, int], Intent] = field(default_factory=dict)
-    outcomes: dict[tuple[str, int], bool] = field(default_factory=dict)
+    intents: dict[Key, Intent] = field(default_factory=dict)
+    outcomes: dict[Key, bool] = field(default_factory=dict)
 
     @property
     def taken(self) -> bool:
@@ -37,7 +42,7 @@ class Send:
         return any(self.outcomes.values())
 
     @property
-    def open(self) -> dict[tuple[str, int], Intent]:
+    def open(self) -> dict[Key, Intent]:
         """The attempts of which no outcome is known."""
         return {key: intent for key, intent in self.intents.items() if key not in self.outcomes}
 
@@ -56,14 +61,13 @@ class Sends:
         else:
             send.outcomes[record.writer, record.n] = record.taken
 
-    def alike(self, prefix: str, message_id: str, digest: bytes) -> str | None:
-        """Return the id, beginning with *prefix*, of a taken send of the same Message-ID or the same bytes."""
+    def alike(self, prefix: str, message_id: str, digest: bytes) -> Iterator[tuple[Send, Key, Intent]]:
+        """Yield the intents of the same Message-ID or the same bytes, of sends whose id begins with *prefix*."""
         for send_id, send in self.by_id.items():
-            if send_id.startswith(prefix) and send.taken:
-                for intent in send.intents.values():
+            if send_id.startswith(prefix):
+                for key, intent in send.intents.items():
                     if intent.digest == digest or (message_id and intent.message_id == message_id):
-                        return send_id
-        return None
+                        yield send, key, intent
 
     def pack(self, now: int) -> list[Any]:
         """Return what is to be remembered at time *now* (hybrid clock) as positional lists, for a checkpoint."""

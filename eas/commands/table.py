@@ -7,7 +7,19 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from eas.commands import folder_create, folder_delete, folder_sync, folder_update, move_items, ping, provision, sync
+from eas.commands import (
+    folder_create,
+    folder_delete,
+    folder_sync,
+    folder_update,
+    move_items,
+    ping,
+    provision,
+    send_mail,
+    smart_forward,
+    smart_reply,
+    sync,
+)
 from eas.context import Context
 from eas.protocol.exchange import EasRequest, EasResponse
 from eas.protocol.versions import Version
@@ -66,6 +78,9 @@ _ITEMS = _pages(
     pages.RightsManagement,
 )
 
+_COMPOSE = pages.ComposeMail
+_COMPOSED = _pages(_COMPOSE, pages.AirSyncBase, pages.RightsManagement)
+
 COMMANDS: Final[dict[str, Command]] = {
     command.name: command
     for command in (
@@ -84,5 +99,10 @@ COMMANDS: Final[dict[str, Command]] = {
             _pages(pages.Provision, pages.Settings),
             needs_policy=False,
         ),
+        Command("SendMail", send_mail, _COMPOSE.SendMail, _COMPOSE.Status, _COMPOSED, mime_until=Version.V12_1),
+        Command(
+            "SmartForward", smart_forward, _COMPOSE.SmartForward, _COMPOSE.Status, _COMPOSED, mime_until=Version.V12_1
+        ),
+        Command("SmartReply", smart_reply, _COMPOSE.SmartReply, _COMPOSE.Status, _COMPOSED, mime_until=Version.V12_1),
     )
 }
