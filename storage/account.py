@@ -15,10 +15,12 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from storage import blobs, checkpoint, log, objects, seal
 from storage.base import Base
 from storage.clock import Clock
-from storage.engine import Engine, NotFound
+from storage.engine import Engine, EngineError, NotFound, Unavailable
 from storage.records import Content, Record, Value
 from storage.state import Commit, State
 
@@ -26,6 +28,10 @@ FOLD_COMMITS = 256
 """How many log objects are read and folded at a time."""
 CHECKPOINT_RECORDS = 512
 """A checkpoint is due when so many records about items were folded since the last one."""
+LISTINGS_MAX = 5
+"""How often an opening looks again when the checkpoint that it was to read is gone."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +95,23 @@ class Account:
         """
         async with self._turn:
             await self._writer.finish()  # of a caller that was cancelled: `next_place` must hold
-            if fresh or self._stale or self._state is None:
+            if fresh or self._stale or self._state is None or self._is_behind(self._state):
                 await self._refresh()
             assert self._state is not None  # noqa: S101  # _refresh sets it
             yield self._state
+
+    def _is_behind(self, state: State) -> bool:
+        """Whether our own writer wrote what was not folded: its caller was cancelled between the two."""
+        return self._writer.n > state.commits.get(self._writer.id, 0)
 
     async def refresh(self) -> None:
         """Fold everything durable, inside a turn that was not taken fresh."""
         await self._refresh()
 
-    def told_of_news(self) -> None:
-        """Note that the log may have grown (the feed says so)."""
+    def told_of_news(self, writer: str = "", n: int = 0) -> None:
+        """Note that the log has grown to commit *n* of *writer* ("": by anybody), as the feed says."""
+        if writer and (writer == self._writer.id or (self._state and self._state.commits.get(writer, 0) >= n)):
+            return  # our own commits are folded as they are made
         self._stale = True
 
     @property
@@ -126,16 +138,30 @@ class Account:
 
     async def _open(self) -> State:
         pages = checkpoint.SealedPages(self._engine, self.id, self.keys.page)
-        while name := await checkpoint.newest(self._engine, self.id):
+        for _ in range(LISTINGS_MAX):
+            names = await checkpoint.names(self._engine, self.id)
+            if not names:
+                self._checkpointed = 0
+                return State(Base(pages))
             try:
-                state = await checkpoint.load(self._engine, self.id, self.keys.checkpoint, pages, name)
+                state = await self._load(pages, names)
             except NotFound:  # collected between listing and reading: a newer one is there
                 continue
             self._checkpointed = state.journal.size
             self._clock.read(state.time)
             return state
-        self._checkpointed = 0
-        return State(Base(pages))
+        raise Unavailable(f"the checkpoints of {self.id} change faster than they are read")
+
+    async def _load(self, pages: checkpoint.SealedPages, names: Sequence[str]) -> State:
+        """Load the newest checkpoint that is sound: any one, with the log after it, is the whole account."""
+        damage: seal.SealError | None = None
+        for name in reversed(names):
+            try:
+                return await checkpoint.load(self._engine, self.id, self.keys.checkpoint, pages, name)
+            except seal.SealError as error:
+                _log.error("checkpoint.damaged", account=self.id, error=str(error))
+                damage = damage or error
+        raise damage or seal.SealError(self.id, "no checkpoint")
 
     async def _fold_tail(self, state: State) -> None:
         tails = await log.tail(self._engine, self.id, state.commits)
@@ -174,7 +200,13 @@ class Account:
         """
         assert self._state is not None  # noqa: S101  # a turn has it
         assert self._turn.locked()  # noqa: S101
-        commit, _ = await self._writer.append(records, usage_bytes)
+        # Rows first: from the moment when the commit is durable nothing may come between it and its folding.
+        await self._state.bring([Commit("", 0, 0, records)])
+        try:
+            commit, _ = await self._writer.append(records, usage_bytes)
+        except EngineError:
+            self._stale = True
+            raise
         await self._fold(self._state, [commit])
         self._state.chain[commit.writer] = self._writer.last_digest
         return commit

@@ -10,7 +10,7 @@ from storage.clock import Clock
 from storage.delivery import Delivery
 from storage.directory import Directory, Mailbox
 from storage.engine import Engine
-from storage.feed import Feed
+from storage.feed import Feed, News
 from storage.key_creation import NewKeys, create_account_keys
 from storage.key_objects import UnknownAccount, Vault
 from storage.records import Record
@@ -38,6 +38,12 @@ class Store:
     def __post_init__(self) -> None:
         self.clock = Clock(self.now_ms)
         self.delivery = Delivery(self.engine, self.directory, self.vault, self.clock, self.feed.publish, self.now_ms)
+        self.feed.subscribe(self._heard)  # before anybody else: whoever hears of news then finds the account stale
+
+    def _heard(self, news: News) -> None:
+        for account_id in [news.account_id] if news.account_id else list(self.accounts):
+            if (account := self.accounts.get(account_id)) is not None:
+                account.told_of_news(news.writer, news.n)
 
     def account_id(self, mailbox: Mailbox) -> str:
         """Return the name that *mailbox* has in the store."""

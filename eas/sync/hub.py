@@ -124,7 +124,7 @@ class Hub:
             room = self._rooms.get(account_id)
             if room is not None:
                 for waiter in room.waiters.values():
-                    waiter.account.told_of_news()
+                    waiter.account.told_of_news(told.writer, told.n)
                 self._look(account_id)
 
     def _look(self, account_id: str) -> None:

@@ -1,0 +1,28 @@
+"""What a phone asks for is fresh, also when nobody waited for the news."""
+
+from tests.eas.world import world
+from tests.support.messages import mixed_message
+
+
+async def test_a_sync_sees_mail_that_came_while_nobody_waited() -> None:
+    async with world(engine="local") as w:
+        phone = w.client()
+        inbox = await phone.inbox()
+        await phone.sync_all(inbox)
+        for number in range(3):
+            await w.deliver(1, mixed_message(number))
+            folder = await phone.sync_all(inbox)
+            assert len(folder.items) == number + 1
+
+
+async def test_two_phones_of_one_account_see_each_other() -> None:
+    async with world() as w:
+        one, other = w.client(), w.client()
+        await w.deliver(1, mixed_message(1))
+        inbox = await one.inbox()
+        await other.inbox()
+        (server_id,) = (await one.sync_all(inbox)).items
+        await other.sync_all(inbox)
+        await one.move([(server_id, inbox, "archive")])
+        assert not (await other.sync_all(inbox)).items
+        assert len((await other.sync_all("archive")).items) == 1
