@@ -26,7 +26,7 @@ from eas.protocol.versions import (
     parse_version,
     versions_header,
 )
-from eas.sessions import LoginRefused, Sessions
+from eas.sessions import LoginRefused, Sessions, unknown
 from eas.sync.hub import Outcome, Waiter
 from eas.wbxml.decoder import WbxmlError, decode
 from eas.wbxml.element import Element, InvalidValue, MissingElement, element, leaf
@@ -51,6 +51,8 @@ class Dispatcher:
     async def answer(self, request: HttpRequest) -> EasResponse | Held:
         """Answer a request; whatever goes wrong becomes an answer, too."""
         try:
+            if not request.authorization:
+                raise unknown()  # before anything else is looked at: some clients wait for the challenge
             if request.method == "OPTIONS":
                 await self.sessions.account(request.authorization, "", request.remote)
                 return _options()
