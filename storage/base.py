@@ -5,7 +5,6 @@ reads the checkpoint's root and no page; the pages that a Sync touches are few, 
 """
 
 import heapq
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
@@ -20,6 +19,7 @@ from storage.pages import (
     pack_contents,
     pack_one,
     pack_page,
+    pack_row,
     split,
     unpack_contents,
     unpack_page,
@@ -70,6 +70,10 @@ class Base:
             page = self._keep(ref.contents, unpack_contents(await self._sealed.read(ref.contents)))
         assert isinstance(page, ContentPage)  # noqa: S101
         return page
+
+    async def whole_page(self, ref: PageRef) -> tuple[Page, ContentPage]:
+        """Return a page's rows and contents past the cache: a walk over all would push out what is in use."""
+        return unpack_page(await self._sealed.read(ref.rows)), unpack_contents(await self._sealed.read(ref.contents))
 
     def _cached(self, name: str) -> Page | ContentPage | None:
         page = self._pages.get(name)
@@ -169,20 +173,19 @@ class Base:
         items = {item.id: item for item in (await self._page(old)).items()} if old else {}
         items.update((item_id, touched[item_id]) for item_id in ids)
         ordered = [items[item_id] for item_id in sorted(items)]
+        rows = list(map(pack_row, ordered))
+        is_last = at >= len(self.refs) - 1
         fresh = {item_id: pack_one(contents[item_id]) for item_id in ids if item_id in contents}
-        parts = list(split(ordered))
-        if old and not fresh and len(parts) == 1:
-            rows = await self._sealed.write_page(pack_page(ordered))
-            return [describe(ordered, min(old.first, ordered[0].id), rows, old.contents)]
+        if old and not fresh and len(split(list(map(len, rows)), is_last=is_last)) == 1:
+            name = await self._sealed.write_page(pack_page(ordered, rows))
+            return [describe(ordered, min(old.first, ordered[0].id), name, old.contents)]
         packed = {**((await self._contents(old)).packed if old else {}), **fresh}
+        sizes = [len(row) + len(packed.get(item.id, b"")) for row, item in zip(rows, ordered, strict=True)]
         refs = []
-        for number, part in enumerate(parts):
-            rows = await self._sealed.write_page(pack_page(part))
-            of_part = {item.id: packed[item.id] for item in part if item.id in packed}
-            first = part[0].id if number or old is None else min(old.first, part[0].id)
-            refs.append(describe(part, first, rows, await self._sealed.write_page(pack_contents(of_part))))
+        for part in split(sizes, is_last=is_last):
+            of_part = ordered[part.start : part.stop]
+            name = await self._sealed.write_page(pack_page(of_part, rows[part.start : part.stop]))
+            beside = {item.id: packed[item.id] for item in of_part if item.id in packed}
+            first = of_part[0].id if part.start or old is None else min(old.first, of_part[0].id)
+            refs.append(describe(of_part, first, name, await self._sealed.write_page(pack_contents(beside))))
         return refs
-
-    def place_of(self, item_id: str) -> int:
-        """Return the place of the page that *item_id* would be in."""
-        return max(bisect_left(self._firsts, item_id + "\0") - 1, 0)

@@ -16,11 +16,14 @@ from typing import Any
 import msgpack
 
 from storage.items import Item, pack_item, unpack_item
-from storage.records import Content, pack_content, unpack_content
+from storage.records import Content, Value, pack_content, unpack_content
 from storage.views import Floor
 
 ROWS_MAX = 512
-"""A page of more rows is split in halves."""
+"""A page of more rows is split."""
+PAGE_BYTES_MAX = 2 << 20
+"""So is one whose rows and contents are longer, unless it is a single row: senders decide how long a summary is, and
+nothing opens that is longer than `seal.PLAIN_BYTES_MAX`."""
 NOWHERE = ""
 """The folder of removed items, in a page's columns."""
 
@@ -67,14 +70,19 @@ class Page:
         return map(self.item, range(len(self.ids)))
 
 
-def pack_page(items: Sequence[Item]) -> bytes:
-    """Return the plain bytes of a page of *items*, which are in the order of their ids."""
+def pack_row(item: Item) -> bytes:
+    """Return one row packed."""
+    return bytes(msgpack.packb(pack_item(item)))
+
+
+def pack_page(items: Sequence[Item], rows: Sequence[bytes] | None = None) -> bytes:
+    """Return the plain bytes of a page of *items*, which are in the order of their ids; *rows*: each by `pack_row`."""
     ids = [item.id for item in items]
     dates = [item.date_ms for item in items]
     folders = [item.membership.folder or NOWHERE for item in items]
     names = sorted(set(folders))
-    columns = [ids, dates, names, bytes_of_places(folders, names), [msgpack.packb(pack_item(item)) for item in items]]
-    return bytes(msgpack.packb(columns))
+    packed = list(map(pack_row, items)) if rows is None else list(rows)
+    return bytes(msgpack.packb([ids, dates, names, bytes_of_places(folders, names), packed]))
 
 
 def bytes_of_places(folders: Sequence[str], names: Sequence[str]) -> bytes:
@@ -100,6 +108,10 @@ class ContentPage:
         """Return the content of that item, or None."""
         packed = self.packed.get(item_id)
         return None if packed is None else unpack_content(msgpack.unpackb(packed))
+
+    def summary(self, item_id: str) -> Value:
+        """Return the summary of that item's content.  Raises KeyError when it has none."""
+        return msgpack.unpackb(self.packed[item_id])[4]
 
 
 def pack_contents(contents: Mapping[str, bytes]) -> bytes:
@@ -144,14 +156,34 @@ def page_of(firsts: Sequence[str], item_id: str) -> int | None:
     return max(bisect_right(firsts, item_id) - 1, 0) if firsts else None
 
 
-def split(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Yield *items* in stretches of at most `ROWS_MAX`, even in size, full ones where a log of new mail ends."""
-    if len(items) <= ROWS_MAX:
-        yield items
-        return
-    # Mostly a page overflows because new mail came: fill pages to the brim and leave the rest to grow.
-    for start in range(0, len(items), ROWS_MAX):
-        yield items[start : start + ROWS_MAX]
+def split(sizes: Sequence[int], *, is_last: bool) -> list[range]:
+    """Return the stretches into which rows of *sizes* bytes are divided, so that each fits a page or is a single row.
+
+    The last page overflows because new mail came: full pages, and the rest left to grow.  Any other one because rows
+    came in between, and more may: halves, or each that comes would split off a page of its own.
+    """
+    return _filled(sizes) if is_last else _halved(sizes, 0, len(sizes))
+
+
+def _fits(sizes: Sequence[int]) -> bool:
+    return len(sizes) <= 1 or (len(sizes) <= ROWS_MAX and sum(sizes) <= PAGE_BYTES_MAX)
+
+
+def _filled(sizes: Sequence[int]) -> list[range]:
+    starts, size = [0], 0
+    for at, of_row in enumerate(sizes):
+        if at > starts[-1] and (at - starts[-1] == ROWS_MAX or size + of_row > PAGE_BYTES_MAX):
+            starts.append(at)
+            size = 0
+        size += of_row
+    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(sizes)], strict=True)]
+
+
+def _halved(sizes: Sequence[int], start: int, end: int) -> list[range]:
+    if _fits(sizes[start:end]):
+        return [range(start, end)]
+    middle = (start + end) // 2
+    return [*_halved(sizes, start, middle), *_halved(sizes, middle, end)]
 
 
 def by_page(firsts: Sequence[str], item_ids: Iterable[str]) -> dict[int, list[str]]:

@@ -33,7 +33,7 @@ from storage.records import (
     own_stamp,
 )
 from storage.sends import Sends
-from storage.views import Floor, Views
+from storage.views import Floor, Views, began_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +131,19 @@ class State:
         self.commits[commit.writer] = max(self.commits.get(commit.writer, 0), commit.n)
         self.time = max(self.time, commit.time)
 
+    def snapshot(self) -> "State":
+        """Return what can be read on after the turn is over: rows and contents stay those of now.
+
+        Of a row that changes meanwhile the newer values may show.  Nothing is to be folded into it.
+        """
+        snapshot = State(self.base)
+        snapshot.__dict__.update(self.__dict__)
+        snapshot.touched, snapshot.fresh = dict(self.touched), dict(self.fresh)
+        return snapshot
+
     async def supposing(self, commit: Commit) -> "State":
         """Return what this state would be with *commit*, which speaks of items only; this one stays as it is."""
-        supposed = State(self.base)
-        supposed.__dict__.update(self.__dict__)
-        supposed.touched, supposed.fresh = dict(self.touched), dict(self.fresh)
+        supposed = self.snapshot()
         supposed.commits, supposed.journal = dict(self.commits), self.journal.trimmed(self.journal.size)
         await supposed.bring([commit])
         for record in commit.records:
@@ -163,7 +171,7 @@ class State:
                 if record.name == "":
                     self.views.forget(record.device, rid.time)
             case ViewMade():
-                if rid.time >= self.devices.forgotten(record.view.device):
+                if not began_before(record.view.lineage, self.devices.forgotten(record.view.device)):
                     self.views.add(rid, record.view)
             case Sending() | Sent():
                 self.sends.offer(rid, record)

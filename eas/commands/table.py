@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from eas.commands import (
+    find,
     folder_create,
     folder_delete,
     folder_sync,
     folder_update,
+    get_attachment,
     get_item_estimate,
+    item_operations,
     move_items,
     ping,
     provision,
+    search,
     send_mail,
     settings,
     smart_forward,
@@ -93,6 +97,22 @@ COMMANDS: Final[dict[str, Command]] = {
         Command("FolderUpdate", folder_update, _FOLDERS.FolderUpdate, _FOLDERS.Status, _pages(_FOLDERS)),
         Command("FolderDelete", folder_delete, _FOLDERS.FolderDelete, _FOLDERS.Status, _pages(_FOLDERS)),
         Command("MoveItems", move_items, pages.Move.MoveItems, pages.Move.Status, _pages(pages.Move)),
+        Command(
+            "ItemOperations",
+            item_operations,
+            pages.ItemOperations.ItemOperations,
+            pages.ItemOperations.Status,
+            _ITEMS | _pages(pages.ItemOperations, pages.Search, pages.DocumentLibrary),
+        ),
+        Command("GetAttachment", get_attachment, None, None, frozenset(), empty=True),
+        Command(
+            "Search",
+            search,
+            pages.Search.Search,
+            pages.Search.Status,
+            _ITEMS | _pages(pages.Search, pages.DocumentLibrary),
+        ),
+        Command("Find", find, pages.Find.Find, pages.Find.Status, _pages(pages.Find, _SYNC)),
         Command(
             "GetItemEstimate",
             get_item_estimate,
