@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from eas.server import Answerer, Limits, Routes, Server
 from eas.sessions import Sessions
 from eas.settings import Settings
 from eas.sync.hub import Hub
-from lmtp.delivery import Postman
+from lmtp.cli import LoggingObserver, postal_server
 from lmtp.observer import Observer
 from lmtp.server import Server as LmtpServer
 from lmtp.settings import Settings as LmtpSettings
@@ -66,7 +65,7 @@ class App:
             self.hub, self.store.feed, self.store.directory, self.settings, lambda: datetime.now(UTC), self.submit
         )
         self.answerer = Dispatcher(self.sessions, services)
-        self.lmtp = lmtp_server(self.store, self.lmtp_settings, self.lmtp_observer)
+        self.lmtp = postal_server(self.store, self.lmtp_settings, self.lmtp_observer or LoggingObserver())
 
     async def start(
         self, listeners: Sequence[Listener], lmtp_sockets: Sequence[socket.socket], *, shares_ports: bool = False
@@ -86,18 +85,6 @@ class App:
         await self.sessions.close()
         self.hub.close()
         await self.store.close()
-
-
-def lmtp_server(store: Store, settings: LmtpSettings, observer: Observer | None = None) -> LmtpServer[Recipient]:
-    """Return the LMTP side on *store*."""
-    postman = Postman(
-        store.delivery,
-        settings.name,
-        now=lambda: datetime.now(UTC),
-        new_id=lambda: secrets.token_hex(6),
-        observer=observer,
-    )
-    return LmtpServer(settings, postman)
 
 
 def tune_collector() -> None:

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from eas import cli_demo
-from eas.packages import ForeignPackage
-from eas.process import EXPLAINED, explain
+from eas import cli_account, cli_check, cli_demo, cli_device, cli_init, cli_serve, cli_wbxml
+from eas.explained import EXPLAINED, explain
+from lmtp import cli as lmtp_cli
+from storage.logs import set_up_logging
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -15,14 +16,11 @@ OK, FAILED, USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 not understood (argparse exits by itself)."""
     parsed = parser().parse_args(arguments)
+    set_up_logging("warning", address_key=None)  # servers set it up anew, as configured
     try:
         code: int = parsed.run(parsed)
-    except (*EXPLAINED, ForeignPackage) as error:
+    except EXPLAINED as error:
         print(f"petitbleu: {explain(error)}", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"petitbleu: {where}{error.strerror or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return FAILED
@@ -36,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     subparsers = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (cli_demo,):
+    for module in (cli_init, cli_serve, lmtp_cli, cli_account, cli_device, cli_check, cli_demo, cli_wbxml):
         module.add_parser(subparsers)
     return whole
 

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import uvloop
 from eas import demo as demo_server
 from eas import demo_screen
 from eas.address import parse_address, shown, url
+from eas.cli_input import count
 from eas.demo import ACCOUNTS_MAX, Demo
 from eas.packages import check_packages
 from eas.process import Ports, Site, reserve, serve
@@ -50,8 +50,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="HOST:PORT",
         help="send mail through this SMTP server (default: to demo accounts alone)",
     )
-    parser.add_argument("--accounts", type=_count(ACCOUNTS_MAX), default=2, metavar="N", help="how many (2)")
-    parser.add_argument("--workers", type=_count(WORKERS_MAX), default=1, metavar="N", help="processes (1)")
+    parser.add_argument("--accounts", type=count(ACCOUNTS_MAX), default=2, metavar="N", help="how many (2)")
+    parser.add_argument("--workers", type=count(WORKERS_MAX), default=1, metavar="N", help="processes (1)")
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout when ready, logs on stderr")
     parser.set_defaults(run=run)
 
@@ -127,12 +127,3 @@ def _lmtp(text: str) -> str:
     if not isinstance(address, TcpAddress):
         raise argparse.ArgumentTypeError("wants HOST:PORT: the demo's own mail goes there")
     return text
-
-
-def _count(most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"wants 1 to {most}, not {text!r}")
-        return int(text)
-
-    return parse

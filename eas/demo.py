@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
 from eas.address import parse_address
+from eas.cli_settings import SECTIONS
 from eas.context import Submit
 from eas.demo_mails import SENDER, sample_mails
 from eas.demo_post import OwnDelivery
@@ -17,18 +18,29 @@ from eas.process import Ports
 from eas.settings import Settings
 from lmtp.settings import Settings as LmtpSettings
 from storage import paths
-from storage.accounts_file import StaticAccount, add_accounts, load_accounts
+from storage.accounts_file import HEADER, StaticAccount, add_accounts, load_accounts
 from storage.directory import Mailbox
 from storage.key_creation import AccountExists
 from storage.opening import open_store
 from storage.private_file import create_private
 from storage.settings import Settings as StorageSettings
 from storage.slots import CHEAPEST
-from storage.startup import create_deployment_key
+from storage.startup import create_deployment_key, example_configuration
 from storage.store import Store
 
 DOMAIN = "example.test"
 ACCOUNTS_MAX = 10_000
+CONFIGURATION = "petitbleu.toml"
+"""Lets the other subcommands work on a demo's folder: `petitbleu account list --config DIR/petitbleu.toml`."""
+_GIVEN: Mapping[str, Mapping[str, object]] = {
+    "storage": {
+        "path": "store",
+        "directory_file": "accounts.toml",
+        "deployment_key_file": "deployment.key",
+        "argon2_memory_kib": CHEAPEST.memory_kib,
+        "argon2_passes": CHEAPEST.passes,
+    }
+}
 _AT_ONCE = 64
 _ARGON2_RUNS = 4
 
@@ -92,7 +104,9 @@ def prepare_files(demo: Demo) -> None:
     if not settings.deployment_key_file.exists():
         create_deployment_key(settings.deployment_key_file)
     if not settings.directory_file.exists():
-        create_private(settings.directory_file, b"")
+        create_private(settings.directory_file, HEADER.encode())
+    if not (configuration := demo.folder / CONFIGURATION).exists():
+        configuration.write_text(example_configuration(SECTIONS, _GIVEN), "utf-8")
     there = {account.mailbox.address for account in load_accounts(settings.directory_file)}
     missing = [n for n in range(1, demo.accounts + 1) if address(n) not in there]
     if missing:

@@ -22,6 +22,7 @@ from eas import tls, workers
 from eas.address import is_everywhere, parse_address, written
 from eas.app import App, tune_collector
 from eas.context import Submit
+from eas.explained import EXPLAINED, CannotListen, explain
 from eas.listeners import Listener
 from eas.settings import Settings
 from eas.workers import Lifeline
@@ -29,32 +30,10 @@ from lmtp.listen import open_sockets
 from lmtp.observer import Observer
 from lmtp.settings import Settings as LmtpSettings
 from lmtp.settings import TcpAddress, parse_listen
-from storage.engine import EngineError
 from storage.opening import open_store
-from storage.private_file import UnsafeFile
 from storage.settings import Settings as StorageSettings
-from storage.toml_tables import SettingError
 
 _log = structlog.get_logger(__name__)
-
-
-class CannotListen(Exception):
-    """An address is not to be had; says which, and why."""
-
-    def __init__(self, address: str, error: OSError) -> None:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        super().__init__(f"cannot listen on {address}: {reason}")
-
-
-EXPLAINED = (CannotListen, SettingError, UnsafeFile, EngineError, ssl.SSLError)
-"""What goes wrong at a start for reasons that whoever starts it can mend: said in one line."""
-
-
-def explain(error: BaseException) -> str:
-    """Return the one line."""
-    if isinstance(error, ssl.SSLError):
-        return f"the certificate cannot be used: {error.reason or error}"
-    return str(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,10 @@ class UnixAddress:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of the LMTP side.  Raises ValueError for values that cannot work."""
+    """Settings of incoming mail.
+
+    Raises ValueError for values that cannot work.
+    """
 
     listen: tuple[str, ...] = ("127.0.0.1:2424",)
     """Where Postfix delivers: `host:port`, `[IPv6]:port`, or `unix:/path`, optionally with `,mode=660`.  There is no

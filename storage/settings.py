@@ -13,7 +13,10 @@ from storage.toml_tables import Between
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of the store.  Raises ValueError for values that do not go together."""
+    """Settings of the store and its users.
+
+    Raises ValueError for values that do not go together.
+    """
 
     engine: Literal["local", "memory"] = "local"
     """Where mail lies: "local" is a folder of this machine; "memory" forgets everything at the end."""

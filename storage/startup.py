@@ -13,7 +13,7 @@ import dataclasses
 import inspect
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,8 +42,10 @@ class Configuration:
         return found
 
 
-def load_configuration(path: Path, sections: Mapping[str, type]) -> Configuration:
+def load_configuration(path: Path, sections: Mapping[str, type], others: Collection[str] = ()) -> Configuration:
     """Read the configuration file: section name → `Settings` class.  A missing section has its defaults.
+
+    *others* are sections that other programs read.
 
     Raises `SettingError` that names file, section and key, and for an unknown key the known one that is nearest.
     """
@@ -52,7 +54,7 @@ def load_configuration(path: Path, sections: Mapping[str, type]) -> Configuratio
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(str(path), f"cannot be read: {error}") from error
     for name in tables:
-        if name not in sections:
+        if name not in sections and name not in others:
             raise SettingError(f"{path}: {name}", unknown_key(name, sections))
     return Configuration(
         {cls: _reader(cls, path).read(tables.get(name, {}), f"{path}: {name}") for name, cls in sections.items()}

@@ -1,0 +1,142 @@
+"""What the subcommands do with accounts and their files, as functions; they print nothing and ask nobody."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage import keys, paths
+from storage.accounts_file import HEADER, StaticAccount, add_account, load_accounts
+from storage.accounts_removal import remove_account
+from storage.directory import Mailbox, canonical
+from storage.errors import UnknownAddress
+from storage.key_objects import load
+from storage.opening import open_store
+from storage.passwords import fit_password
+from storage.private_file import create_private
+from storage.settings import Settings as StorageSettings
+from storage.startup import create_deployment_key
+from storage.store import Store
+from storage.toml_tables import SettingError
+
+DELETED_AT_ONCE = 500
+NEWS_OF_KEYS = ""
+"""The writer in news that say: passwords changed, look again (`eas/sessions.py`)."""
+
+
+def given_settings(config: Path, store: Path | None, default: Path) -> Mapping[str, Mapping[str, object]]:
+    """Return the settings that a new configuration file must give: the files lie beside it unless it is the default."""
+    if config == default:
+        return {"storage": {"path": store.absolute()}} if store else {}
+    files = {"directory_file": "accounts.toml", "deployment_key_file": "deployment.key"}
+    return {"storage": {"path": store.absolute() if store else "store", **files}}
+
+
+def create_configuration(config: Path, text: str) -> list[Path]:
+    """Write the file if it is not there, with its folder; return what was made."""
+    config.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), config.open("x", encoding="utf-8") as file:
+        file.write(text)
+        return [config]
+    return []
+
+
+def create_files(settings: StorageSettings) -> list[Path]:
+    """Make the deployment's key and the accounts file where they are missing; return what was made.
+
+    Raises `SettingError` for a store that has lost its key: with a new one its accounts would not be found again.
+    """
+    key, accounts = settings.deployment_key_file, settings.directory_file
+    made = []
+    if not key.exists():
+        if settings.engine == "local" and (settings.path / "store.sqlite").exists():
+            raise SettingError(str(key), f"is missing, but the store in {settings.path} was made with it: restore it")
+        key.parent.mkdir(parents=True, exist_ok=True)
+        create_deployment_key(key)
+        made.append(key)
+    if not accounts.exists():
+        accounts.parent.mkdir(parents=True, exist_ok=True)
+        create_private(accounts, HEADER.encode())
+        made.append(accounts)
+    return made
+
+
+async def try_store(settings: StorageSettings) -> None:
+    """Open the store, which makes it, and close it again.  Raises as `open_store`."""
+    await (await open_store(settings)).close()
+
+
+async def create_account(store: Store, settings: StorageSettings, account: StaticAccount, password: str) -> str:
+    """Enter a user and make his keys; return the recovery key, which is not seen again.
+
+    A user who is entered but has no keys yet (a crash in between) gets them.  Raises `AddressTaken`, `AccountExists`,
+    `UnfitPassword`, `SettingError`, `EngineError`.
+    """
+    fit_password(password)  # before anything is written
+    known = {one.mailbox.address for one in load_accounts(settings.directory_file)}
+    if account.mailbox.address not in known:
+        add_account(settings.directory_file, account)
+    mailbox = await store.directory.resolve(account.address)
+    return (await store.create(mailbox, password)).recovery_key
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of the list of accounts."""
+
+    mailbox: Mailbox
+    has_keys: bool
+
+
+async def list_accounts(store: Store, settings: StorageSettings) -> list[Listed]:
+    """Return all users, in the order of the file."""
+    return [
+        Listed(account.mailbox, await has_keys(store, account.mailbox))
+        for account in load_accounts(settings.directory_file)
+    ]
+
+
+async def has_keys(store: Store, mailbox: Mailbox) -> bool:
+    """Tell whether the account of *mailbox* exists in the store."""
+    return bool(await store.engine.list(paths.prefix(paths.Kind.PUBLIC, store.account_id(mailbox)), limit=1))
+
+
+async def find(store: Store, name: str) -> Mailbox:
+    """Return whom *name* means, as at login.  Raises `UnknownAddress`."""
+    found = await store.directory.login(name)
+    if not found:
+        raise UnknownAddress(name)
+    return found[0]
+
+
+async def change_password(store: Store, mailbox: Mailbox, current: str, new: str) -> None:
+    """Give the account a new main password; *current* may be the recovery key.
+
+    Sessions end, on this machine at once.  Raises `WrongPassword`, `UnfitPassword`, `SlotChanged`, `EngineError`.
+    """
+    fit_password(new)
+    secrets = await store.directory.user_secrets(mailbox)
+    unlocked = await keys.unlock(store.vault, store.account_id(mailbox), current, secrets)
+    await keys.change_password(store.vault, unlocked, new, secrets[0] if secrets else b"")
+    store.feed.publish(unlocked.account, NEWS_OF_KEYS, 0)
+
+
+async def delete_account(store: Store, settings: StorageSettings, mailbox: Mailbox) -> int:
+    """Remove a user and everything he has in the store; return how many objects that were.  There is no way back.
+
+    The user goes first: mail is refused from then on.  Raises `SettingError`, `EngineError`; then do it again.
+    """
+    account_id = store.account_id(mailbox)
+    with suppress(UnknownAddress):
+        remove_account(settings.directory_file, canonical(mailbox.address))
+    # Keys first: whatever stays after a crash opens to nobody.
+    prefix = paths.account_prefix(account_id)
+    stored = await load(store.vault, account_id)
+    names = [*stored.publics, *stored.slot_names, *stored.rings]
+    await store.engine.delete(names)
+    store.feed.publish(account_id, NEWS_OF_KEYS, 0)
+    deleted = len(names)
+    while page := await store.engine.list(prefix, limit=DELETED_AT_ONCE):
+        await store.engine.delete(entry.key for entry in page)
+        deleted += len(page)
+    return deleted
