@@ -13,14 +13,15 @@ again.  An intent stays in the way until its process is known to be dead, or unt
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 import structlog
 
 from eas.context import Context
-from eas.mail.compose import Outgoing, outgoing
+from eas.mail.compose import NoRecipient, Outgoing, outgoing
 from eas.mail.submission import SUBMIT_SECONDS_MAX, SubmissionFailed
 from storage.clock import stamp_ms
 from storage.engine import EngineError
@@ -84,6 +85,8 @@ class Letter:
     """Whether a copy goes to Sent Items."""
     records: tuple[Record, ...] = ()
     """What is to be true once it was sent; committed with the outcome."""
+    usage_bytes: int = 0
+    """What these records change of the bytes that the account holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ async def send(context: Context, letter: Letter, sleep: Callable[[float], Awaita
         await context.services.submit(out.envelope_from, list(out.recipients), out.message)
     except SubmissionFailed as failed:
         return await _failed(context, attempt, failed)
-    await _note(context, attempt, content, letter.records, sleep)
+    await _note(context, attempt, content, letter, sleep)
     _log.info("mail.sent", device=context.device, recipients=len(out.recipients), size_bytes=len(out.message))
     return Outcome.SENT
 
@@ -138,10 +141,15 @@ async def _begin(context: Context, letter: Letter) -> _Attempt | Outcome:
         process = context.services.feed.process_id
         commit = await account.commit([Sending(send_id, out.message_id, name.digest, process)])
         attempt = _Attempt(send_id, (commit.writer, commit.n), out)
-        await account.refresh()
+        try:
+            await account.refresh()
+        except EngineError:
+            with contextlib.suppress(EngineError):
+                await _withdraw(context, attempt)
+            raise
         verdict = _verdict(context, state.sends, name, send_id, out, now_ms, attempt.key)
         if verdict is not None:
-            await account.commit([Sent(send_id, *attempt.key, taken=False)])
+            await _withdraw(context, attempt)
             return verdict
     return attempt
 
@@ -204,6 +212,8 @@ def _built(context: Context, mime: bytes, sends: Sends, name: Name, send_id: str
     mark = keyed_hash(context.account.keys.ids, b"message-id", send_id.encode(), size=15).hex()
     candidate = f"<{mark}@{_domain(addresses[0])}>"
     out = outgoing(mime, addresses, now, candidate)
+    if out.unusable:  # not to some of those whom the user named, and nobody told
+        raise NoRecipient(out.unusable)
     if out.message_id != candidate:
         return out
     earlier = next((intent.message_id for _, intent in _open(sends, name, send_id, "")), None)
@@ -241,34 +251,38 @@ async def _give_up(context: Context, attempt: _Attempt) -> None:
     """Note that the message was not sent.  Where even that fails, the next attempt waits until this one is old."""
     try:
         async with context.account.turn(fresh=False):
-            await context.account.commit([Sent(attempt.send, *attempt.key, taken=False)])
+            await _withdraw(context, attempt)
     except EngineError as error:
         _log.warning("mail.outcome_unnoted", device=context.device, error=repr(error), taken=False)
+
+
+async def _withdraw(context: Context, attempt: _Attempt) -> None:
+    await context.account.commit([Sent(attempt.send, *attempt.key, taken=False)])
 
 
 async def _note(
     context: Context,
     attempt: _Attempt,
     content: Content | None,
-    records: Sequence[Record],
+    letter: Letter,
     sleep: Callable[[float], Awaitable[None]],
 ) -> None:
     """Note that the message was sent, and all that follows from it.  Raises `EngineError` after several tries."""
     for pause in OUTCOME_PAUSES_SECONDS:
         try:
-            return await _note_once(context, attempt, content, records)
+            return await _note_once(context, attempt, content, letter)
         except EngineError as error:
             _log.error("mail.outcome_unnoted", device=context.device, error=repr(error), taken=True)
             await sleep(pause)
-    return await _note_once(context, attempt, content, records)
+    return await _note_once(context, attempt, content, letter)
 
 
-async def _note_once(context: Context, attempt: _Attempt, content: Content | None, records: Sequence[Record]) -> None:
+async def _note_once(context: Context, attempt: _Attempt, content: Content | None, letter: Letter) -> None:
     async with context.account.turn(fresh=False) as state:
-        facts: list[Record] = [Sent(attempt.send, *attempt.key, taken=True), *records]
+        facts: list[Record] = [Sent(attempt.send, *attempt.key, taken=True), *letter.records]
         if content is not None:
             facts.append(_added(context, state, attempt.send, content))
-        await context.account.commit(facts, content.size_bytes if content else 0)
+        await context.account.commit(facts, letter.usage_bytes + (content.size_bytes if content else 0))
 
 
 def _added(context: Context, state: State, send_id: str, content: Content) -> Added:

@@ -94,30 +94,37 @@ class Acts:
         except BadItem:
             self.reply(command, SyncStatus.CONVERSION)
             return
-        lost = [name for name in changes if self.options.server_wins and self._was_changed(item, name)]
+        self.set_values(command, item, changes)
+
+    def set_values(self, command: Command, item: Item, changes: dict[str, Value]) -> bool:
+        """Give *item* new values of properties; False: of one of them the server's won, and the device was told so."""
+        lost = [name for name in changes if self.is_lost(name, item)]
         for name, value in changes.items():
             if name not in lost and item.value(name) != value:
                 self.collection.set(item.id, name, value)
         if lost:  # the server's value is told in this very answer
             self.reply(command, SyncStatus.CONFLICT)
+        return not lost
 
-    def _was_changed(self, item: Item, name: str) -> bool:
-        """Whether somebody else changed the property since the device last heard of it."""
+    def is_lost(self, name: str, item: Item) -> bool:
+        """Whether a change of the property loses: somebody else changed it since the device last heard of it."""
+        if not self.options.server_wins:
+            return False
         register = item.registers.get(name)
         if register is None or covers(self.collection.view.cursor, register.rid):
             return False
         return register.device != self.context.device
 
 
-def parse_changes(data: Element | None, item: Item) -> dict[str, Value]:
-    """Return the properties that a Change gives to a mail that is no draft.  Raises `BadItem`."""
+def parse_changes(data: Element | None, item: Item | None) -> dict[str, Value]:
+    """Return the properties that a Change gives to a mail (None: to one that begins).  Raises `BadItem`."""
     changes: dict[str, Value] = {}
     for child in data.children if data is not None else ():
         try:
             if child.tag is EMAIL.Read:
                 changes["read"] = _read(child)
             elif child.tag is EMAIL.Flag:
-                flag = parse_flag(child, Flag.unpack(item.value("flag")))
+                flag = parse_flag(child, Flag.unpack(item.value("flag") if item else None))
                 changes["flag"] = flag.pack() if flag else None
             elif child.tag is EMAIL.Categories:
                 changes["categories"] = _categories(child)

@@ -144,10 +144,11 @@ class SyncTurn:
         room = window if window is not None and 0 < window <= WINDOW_MAX else WINDOW_MAX
         place, rids = 0, supposed.rids()
         for piece in pieces:
-            own = set(rids[place : place + len(piece.records)])
+            here = rids[place : place + len(piece.records)]
             place += len(piece.records)
             if piece.collection is None:
                 continue
+            own = {rid for at, rid in enumerate(here) if at not in piece.collection.echoed}
             again = (await after.items(piece.collection.again)).values()
             own |= {add.rid for item in again for add in item.adds if add.device == self._device}
             size = min(piece.request.window_size, room) if piece.request.get_changes else 0

@@ -56,6 +56,8 @@ class Collection:
     records: list[Record] = field(default_factory=list)
     added: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Items of this request's Adds: `{client id: (item, generation)}`."""
+    echoed: set[int] = field(default_factory=set)
+    """Places in `records` of what the device is to be told although its own request brought it about."""
     again: list[str] = field(default_factory=list)
     """Those of them that an earlier try of this request had added already."""
 
