@@ -72,6 +72,7 @@ DEFAULTS: tuple[Default, ...] = (
     Default("notes", "Notes", FolderType.NOTES),
 )
 _DEFAULT_IDS = {default.id for default in DEFAULTS}
+_TYPES = frozenset(map(int, FolderType))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,7 @@ class Folders:
         for folder in sorted(own, key=lambda folder: (own[folder]["name"].rid, folder)):
             registers = own[folder]
             name = _unique(str(registers["name"].value), parents[folder], taken)
-            kind = FolderType(registers["type"].value) if "type" in registers else FolderType.USER_MAIL
-            tree[folder] = Folder(folder, name, parents[folder], kind)
+            tree[folder] = Folder(folder, name, parents[folder], _type(registers))
         return tree
 
     @staticmethod
@@ -195,7 +195,7 @@ class Folders:
 
     def sources(self, folder: str) -> set[str]:
         """Return the folders whose members appear in *folder*: itself, and in the Trash also the removed ones."""
-        return {folder} | set(self.gone) if folder == TRASH.id else {folder}
+        return {folder} | set(self.gone) if folder == TRASH.id else {folder} - self.gone.keys()
 
     def pack(self) -> list[Any]:
         """Return everything as positional lists, for a checkpoint."""
@@ -213,6 +213,12 @@ class Folders:
             for folder, kept in packed[0].items()
         }
         return cls(registers, {folder: Rid(*rid) for folder, rid in packed[1].items()})
+
+
+def _type(registers: Mapping[str, Register]) -> FolderType:
+    """Return a folder's type; one that only a newer version knows is shown as mail."""
+    value = registers["type"].value if "type" in registers else FolderType.USER_MAIL
+    return FolderType(value) if value in _TYPES else FolderType.USER_MAIL
 
 
 def _ancestors(folder: str, parents: Mapping[str, str | None]) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 A row keeps three things (`ARCHITECTURE.md`, "Membership"):
 
-- `adds`: every `Added` record of the item; the one with the lowest stamp supplies date, kind and content;
+- `adds`: every `Added` record of the item; the one with the lowest stamp supplies date, kind and first values, the
+  lowest of those that brought a content supplies that;
 - `registers`: for each property the winning value with its stamp and its record; an item that was never moved has no
   `folder` register, it lies where its lowest add put it;
 - `entries`: for each folder ever entered, **all** records that put the item there.  A device that has seen one of them
@@ -36,7 +37,8 @@ class Add(NamedTuple):
     folder: str
     kind: str
     date_ms: int
-    size_bytes: int
+    size_bytes: int | None
+    """Of its content; None when it brought none."""
     device: str
     values: dict[str, Value]
 
@@ -63,16 +65,19 @@ class Item:
         return Item(self.id, list(self.adds), dict(self.registers), entries)
 
     def offer_added(self, rid: Rid, record: Added) -> bool:
-        """Take an `Added` record.  Return whether its content is now the item's first."""
+        """Take an `Added` record.  Return whether it brought the content that the item came with."""
         stamp = record.stamp or own_stamp(rid)
-        size = record.content.size_bytes if record.content else 0
+        size = record.content.size_bytes if record.content else None
         add = Add(stamp, rid, record.folder, record.kind, record.date_ms, size, record.device, record.values)
         self._enter(record.folder, rid)
         if any(known.rid == rid for known in self.adds):
             return False
         self.adds.append(add)
         self.adds.sort(key=lambda known: (known.stamp, known.rid))
-        return self.adds[0] is add
+        return self._first_content() is add
+
+    def _first_content(self) -> Add | None:
+        return next((add for add in self.adds if add.size_bytes is not None), None)
 
     def offer_set(self, rid: Rid, record: Set) -> bool:
         """Take a `Set` record.  Return whether its value is now the property's."""
@@ -109,7 +114,8 @@ class Item:
         changed = self.registers.get("content")
         if changed:
             return int(changed.value)
-        return self.adds[0].size_bytes if self.adds else 0
+        first = self._first_content()
+        return (first.size_bytes or 0) if first else 0
 
     @property
     def kind(self) -> str:

@@ -4,7 +4,7 @@ The journal lists, writer by writer, every record about an item after `since`.  
 answered from here in time proportional to what is new; an older one needs a walk over all rows.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,8 +23,17 @@ class Journal:
         self.size = sum(map(len, self._entries.values()))
 
     def add(self, rid: Rid, item: str) -> None:
-        """Note a record.  A writer's records come in its order."""
-        self._entries.setdefault(rid.writer, []).append((rid.n, rid.place, rid.time, item))
+        """Note a record: mostly the writer's latest; any other finds its place, and one that is known adds nothing."""
+        at = (rid.n, rid.place)
+        if at <= self._since.get(rid.writer, (0, 0)):
+            return
+        listed = self._entries.setdefault(rid.writer, [])
+        place = len(listed)
+        if listed and listed[-1][:2] >= at:
+            place = bisect_left(listed, at, key=lambda entry: entry[:2])
+            if listed[place][:2] == at:
+                return
+        listed.insert(place, (*at, rid.time, item))
         self.size += 1
 
     def after(self, cursor: Cursor) -> set[str] | None:

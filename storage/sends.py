@@ -59,7 +59,9 @@ class Sends:
         if isinstance(record, Sending):
             send.intents[rid.writer, rid.n] = Intent(rid.time, record.message_id, record.digest, record.process)
         else:
-            send.outcomes[record.writer, record.n] = record.taken
+            # Of two outcomes of one attempt the worse claim is the true one: what was taken is not to be sent again.
+            known = send.outcomes.get((record.writer, record.n), False)
+            send.outcomes[record.writer, record.n] = known or record.taken
 
     def alike(self, prefix: str, message_id: str, digest: bytes) -> Iterator[tuple[Send, Key, Intent]]:
         """Yield the intents of the same Message-ID or the same bytes, of sends whose id begins with *prefix*."""

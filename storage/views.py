@@ -6,8 +6,16 @@ synchronisation, which goes newest first.  After an answer was lost, a view also
 down to `low` the device may hold things that it was never seen to confirm.
 
 Views are a set, one for each key that was given out, and never overwritten: a phone that retried on another node
-holds either successor.  A key of zero begins a *lineage*; alive are the two highest generations of a lineage, and of
-lineages the two newest that were confirmed (used), so that a late key-zero request cannot kill the living chain.
+holds either successor.  A key of zero begins a *lineage*; a lineage is *confirmed* once a view of its second generation
+was made, for then the phone used the first.  Alive is a view
+
+- of the two highest generations of its lineage,
+- whose lineage is not older than the two newest confirmed ones (a late key-zero request must not kill the living
+  chain, and an abandoned chain must not live for ever),
+- and, of a first generation, whose lineage is one of the newest `BEGUN_KEPT` (a phone may ask with key zero for ever).
+
+Each of the three, once false, stays false whatever is read later: so views can be let go of at once, and any order of
+reading ends the same.
 """
 
 from collections.abc import Mapping
@@ -37,7 +45,7 @@ TOP = Floor(1 << 62, "~")
 BOTTOM = Floor(-1, "")
 """Below every item: no window."""
 
-UNCONFIRMED_KEPT = 8
+BEGUN_KEPT = 8
 CONFIRMED_KEPT = 2
 
 
@@ -118,6 +126,11 @@ def lineage_name(rid: Rid) -> str:
     return f"{rid.time:016x}{rid.writer}{rid.n:x}.{rid.place:x}"
 
 
+def began_before(lineage: str, time: int) -> bool:
+    """Tell whether a lineage began before *time* (hybrid clock)."""
+    return lineage < f"{time:016x}"
+
+
 class Views:
     """All living views of an account.  Reading records in any order, or twice, ends the same."""
 
@@ -134,7 +147,6 @@ class Views:
         lineage.highest = max(lineage.highest, view.generation)
         lineage.views[view_id] = self._views[view_id] = view
         self._times[view_id] = rid.time
-        self._drop(lineage, [key for key, kept in lineage.views.items() if kept.generation < lineage.highest - 1])
         self._retire(lineages)
 
     def _drop(self, lineage: _Lineage, view_ids: list[ViewId]) -> None:
@@ -144,10 +156,14 @@ class Views:
     def _retire(self, lineages: dict[str, _Lineage]) -> None:
         newest_first = sorted(lineages, reverse=True)
         confirmed = [name for name in newest_first if lineages[name].highest > 1]
-        waiting = [name for name in newest_first if lineages[name].highest <= 1]
-        for name in confirmed[CONFIRMED_KEPT:] + waiting[UNCONFIRMED_KEPT:]:
-            self._drop(lineages[name], list(lineages[name].views))
-            del lineages[name]
+        oldest = confirmed[CONFIRMED_KEPT - 1] if len(confirmed) >= CONFIRMED_KEPT else ""
+        for place, name in enumerate(newest_first):
+            lineage = lineages[name]
+            least = max(lineage.highest - 1, 1 if place < BEGUN_KEPT else 2)
+            is_over = name < oldest
+            self._drop(lineage, [key for key, view in lineage.views.items() if is_over or view.generation < least])
+            if not lineage.views:
+                del lineages[name]
 
     def get(self, view_id: ViewId) -> View | None:
         """Return the living view of that id, or None."""
@@ -186,13 +202,14 @@ class Views:
         ]
 
     def forget(self, device: str, before: int) -> None:
-        """Let go of the views of *device* made before that time (hybrid clock)."""
+        """Let go of the lineages of *device* begun before that time (hybrid clock): whole ones, for their views decide
+        together who is alive.  `add` is not to be given any of them afterwards.
+        """
         for pair, lineages in self._pairs.items():
             if pair[0] == device:
-                for name, lineage in list(lineages.items()):
-                    self._drop(lineage, [key for key in lineage.views if self._times[key] < before])
-                    if not lineage.views:
-                        del lineages[name]
+                for name in [name for name in lineages if began_before(name, before)]:
+                    self._drop(lineages[name], list(lineages[name].views))
+                    del lineages[name]
 
     def pack(self) -> list[Any]:
         """Return everything as positional lists, for a checkpoint."""
