@@ -77,14 +77,23 @@ class Writer:
         return await asyncio.shield(pending.done)
 
     async def _run(self) -> None:
-        while self._pending:
-            batch, size = [], 0
-            while self._pending and size < BATCH_RECORDS_MAX:
-                batch.append(self._pending.pop(0))
-                size += len(batch[-1].records)
-                if not self._delivers:
-                    break
-            await self._write(batch)
+        batch: list[_Pending] = []
+        try:
+            while self._pending:
+                batch, size = [], 0
+                while self._pending and size < BATCH_RECORDS_MAX:
+                    batch.append(self._pending.pop(0))
+                    size += len(batch[-1].records)
+                    if not self._delivers:
+                        break
+                await self._write(batch)
+        except GeneratorExit:  # the loop is gone, and everybody with it
+            raise
+        except BaseException as error:  # the loop is being closed: nobody is to wait for what will not come
+            self._begin()
+            _fail([*batch, *self._pending], error)
+            self._pending.clear()
+            raise
 
     async def _write(self, batch: list[_Pending]) -> None:
         records = [record for pending in batch for record in pending.records]
@@ -94,12 +103,19 @@ class Writer:
         try:
             header = objects.Header(self._delivers, 1, self._before, usage)
             data = self._make(name, header, time, records)
+        except Exception as error:  # nothing was written
+            if isinstance(error, objects.CommitTooLarge) and len(batch) > 1:
+                middle = len(batch) // 2
+                await self._write(batch[:middle])
+                await self._write(batch[middle:])
+            else:
+                _fail(batch, error)
+            return
+        try:
             await self._put(name, data)
         except Exception as error:  # handed to everyone who waits for this commit
             self._begin()
-            for pending in batch:
-                if not pending.done.cancelled():
-                    pending.done.set_exception(error)
+            _fail(batch, error)
             return
         self.n += 1
         self._before = objects.digest(data)
@@ -125,9 +141,15 @@ class Writer:
         return self._before
 
     async def finish(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way.  Whoever gives up waiting does not stop it."""
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
+
+
+def _fail(batch: Sequence[_Pending], error: BaseException) -> None:
+    for pending in batch:
+        if not pending.done.done():
+            pending.done.set_exception(error)
 
 
 async def tail(engine: Engine, account: str, known: Mapping[str, int]) -> dict[str, list[int]]:
@@ -140,16 +162,25 @@ async def tail(engine: Engine, account: str, known: Mapping[str, int]) -> dict[s
     after = prefix
     while True:
         page = await engine.list(prefix, after, engine.list_page)
+        last: paths.Name | None = None
         for entry in page:
-            name = paths.parse(entry.key)
-            listed = found.setdefault(name.id, [])
-            if name.n == (listed[-1] if listed else known.get(name.id, 0)) + 1:
-                listed.append(name.n)
+            last = _parsed(entry.key)
+            if last is None:
+                continue
+            listed = found.setdefault(last.id, [])
+            if last.n == (listed[-1] if listed else known.get(last.id, 0)) + 1:
+                listed.append(last.n)
         if len(page) < engine.list_page:
             return {writer: numbers for writer, numbers in found.items() if numbers}
-        last = paths.parse(page[-1].key)
-        skipped = known.get(last.id, 0)
-        after = paths.log(account, last.id, skipped) if last.n < skipped else page[-1].key
+        skipped = known.get(last.id, 0) if last is not None else 0
+        after = paths.log(account, last.id, skipped) if last is not None and last.n < skipped else page[-1].key
+
+
+def _parsed(key: str) -> paths.Name | None:
+    try:
+        return paths.parse(key)
+    except paths.MalformedName:  # whatever somebody put there: it must not lock the user out
+        return None
 
 
 async def read(

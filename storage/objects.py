@@ -8,6 +8,7 @@ public key may hold only arriving items: knowing a public key forges nothing but
 """
 
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import msgpack
 
 from storage import seal
+from storage.clock import STAMP_MAX
 from storage.records import Added, Record, UnknownRecord, pack, unpack
 from storage.state import Commit
 
@@ -24,6 +26,16 @@ _FORMAT = 1
 HEADER_BYTES = _HEADER.size
 FIRST = bytes(16)
 """What the first object of a writer names as the one before it."""
+COMMIT_BYTES_MAX = 16 << 20
+"""Of a commit's plain bytes: a quarter of what any object may open to."""
+DELIVERED_DATE_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999: nothing shows a later date."""
+_ITEM = re.compile("[0-9a-z]{1,64}")
+_FOLDER = re.compile("[0-9a-z]{1,64}")
+
+
+class CommitTooLarge(ValueError):
+    """A commit has more than `COMMIT_BYTES_MAX`: divide it."""
 
 
 class BrokenObject(Exception):
@@ -76,15 +88,23 @@ def _sealed_name(name: str, header: bytes) -> str:
 def make_own(name: str, key: bytes, header: Header, time: int, records: Sequence[Record]) -> bytes:
     """Return the log object *name* of a commit by whoever holds the account's keys."""
     head = header.pack()
-    plain = msgpack.packb([time, [pack(record) for record in records]])
-    return head + seal.seal(key, _sealed_name(name, head), plain, compress=True)
+    return head + seal.seal(key, _sealed_name(name, head), _plain(time, records), compress=True)
 
 
 def make_delivered(name: str, public_key: bytes, header: Header, time: int, records: Sequence[Added]) -> bytes:
     """Return the log object *name* of a delivery: made with the public key alone."""
     head = header.pack()
-    plain = msgpack.packb([time, [pack(record) for record in records]])
-    return head + seal.seal_to(public_key, _sealed_name(name, head), plain, compress=True)
+    return head + seal.seal_to(public_key, _sealed_name(name, head), _plain(time, records), compress=True)
+
+
+def _plain(time: int, records: Sequence[Record]) -> bytes:
+    packed = [pack(record) for record in records]
+    for each in packed:
+        unpack(each)  # or a slip of ours would end this writer's log for all readers, and for ever
+    plain = bytes(msgpack.packb([time, packed]))
+    if len(plain) > COMMIT_BYTES_MAX:
+        raise CommitTooLarge(f"{len(plain)} bytes in {len(records)} records")
+    return plain
 
 
 def open_commit(name: str, writer: str, n: int, keys: LogKeys, before: bytes, data: bytes) -> Commit:
@@ -98,17 +118,27 @@ def open_commit(name: str, writer: str, n: int, keys: LogKeys, before: bytes, da
     head, body = data[:HEADER_BYTES], data[HEADER_BYTES:]
     try:
         if header.delivered:
-            plain = seal.open_sealed(keys.private, _sealed_name(name, head), body)
+            plain = seal.open_sealed(keys.private, _sealed_name(name, head), body, size_max=COMMIT_BYTES_MAX)
         else:
-            plain = seal.open_(keys.log, _sealed_name(name, head), body)
-        time, packed = msgpack.unpackb(plain)
+            plain = seal.open_(keys.log, _sealed_name(name, head), body, size_max=COMMIT_BYTES_MAX)
+        time, packed = msgpack.unpackb(plain, strict_map_key=False)
         records = [unpack(record) for record in packed]
     except (seal.SealError, UnknownRecord, ValueError, TypeError, msgpack.UnpackException) as error:
         raise BrokenObject(str(error)) from error
+    if type(time) is not int or not 0 <= time <= STAMP_MAX:
+        raise BrokenObject("its time is no stamp")
     if header.delivered and not all(map(_may_be_delivered, records)):
         raise BrokenObject("sealed to the public key, but says more than that mail came")
     return Commit(writer, n, time, records)
 
 
 def _may_be_delivered(record: Record) -> bool:
-    return isinstance(record, Added) and not record.device and record.stamp is None and not record.values
+    # Whoever knows the public key may have made it: what is let in here must not trouble the fold, nor any answer.
+    return (
+        isinstance(record, Added)
+        and not (record.device or record.stamp or record.values)
+        and record.kind == "Email"
+        and _ITEM.fullmatch(record.item) is not None
+        and _FOLDER.fullmatch(record.folder) is not None
+        and 0 <= record.date_ms <= DELIVERED_DATE_MS_MAX
+    )

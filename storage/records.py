@@ -7,14 +7,18 @@ Every fact about an item is either `Added` (it came to be, with its first values
 value).  Who wins among several is decided by `Stamp`, never by arrival: see `state.py`.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from storage.cursor import Rid
+from storage.seal import KEY_BYTES
 from storage.views import View, pack_view, unpack_view
 
 Value: TypeAlias = Any
 """What msgpack carries: None, bool, int, str, bytes, list, dict of these."""
+
+_BLOB = re.compile("[0-9a-z]{16,64}")
 
 
 class UnknownRecord(Exception):
@@ -130,7 +134,12 @@ def _stamp(stamp: Stamp | None) -> Value:
 
 
 def _unstamp(packed: Value) -> Stamp | None:
-    return None if packed is None else Stamp(packed[0], packed[1], (packed[2], packed[3]))
+    match packed:
+        case None:
+            return None
+        case [int(time), str(by), int(n), int(place)]:
+            return Stamp(time, by, (n, place))
+    raise UnknownRecord(f"stamp {packed!r}"[:80])
 
 
 def pack_content(content: Content | None) -> Value:
@@ -141,8 +150,14 @@ def pack_content(content: Content | None) -> Value:
 
 
 def unpack_content(packed: Value) -> Content | None:
-    """Undo `pack_content`."""
-    return None if packed is None else Content(*packed[:5])
+    """Undo `pack_content`.  Raises `UnknownRecord` for what no blob could be read by: a delivery is anybody's word."""
+    match packed:
+        case None:
+            return None
+        case [str(blob), bytes(key), int(size), [int(whole), bytes(table)], summary, *_]:
+            if _BLOB.fullmatch(blob) and len(key) == KEY_BYTES and 0 <= size == whole:
+                return Content(blob, key, size, [whole, table], summary)
+    raise UnknownRecord("not a content")
 
 
 def pack(record: Record) -> list[Value]:
@@ -175,27 +190,35 @@ def pack(record: Record) -> list[Value]:
             return ["O", record.send, record.writer, record.n, record.taken]
 
 
-def unpack(packed: list[Value]) -> Record:
-    """Undo `pack`.  Raises `UnknownRecord` for anything else."""
+def unpack(packed: Value) -> Record:
+    """Undo `pack`.  Raises `UnknownRecord` for anything else: what is let in here, the fold takes as it is."""
     try:
-        kind, *rest = packed
-        match kind:
-            case "A":
-                item, folder, item_kind, date_ms, content, values, device, stamp = rest
-                return Added(item, folder, item_kind, date_ms, unpack_content(content), values, device, _unstamp(stamp))
-            case "S":
-                item, name, value, device, stamp = rest
-                return Set(item, name, unpack_content(value) if name == "content" else value, device, _unstamp(stamp))
-            case "F":
-                return FolderSet(*rest)
-            case "D":
-                return DeviceSet(*rest)
-            case "V":
-                return ViewMade(unpack_view(*rest))
-            case "I":
-                return Sending(*rest)
-            case "O":
-                return Sent(*rest)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+        record = _unpack(packed)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise UnknownRecord(repr(packed)[:80]) from error
-    raise UnknownRecord(repr(packed)[:80])
+    if record is None:
+        raise UnknownRecord(repr(packed)[:80])
+    return record
+
+
+def _unpack(packed: Value) -> Record | None:
+    match packed:
+        case ["A", str(item), str(folder), str(kind), int(date_ms), content, dict(values), str(device), stamp]:
+            return Added(item, folder, kind, date_ms, unpack_content(content), values, device, _unstamp(stamp))
+        case ["S", str(item), "content", list(value), str(device), stamp]:
+            return Set(item, "content", unpack_content(value), device, _unstamp(stamp))
+        case ["S", str(item), "folder", str() | None as value, str(device), stamp]:
+            return Set(item, "folder", value, device, _unstamp(stamp))
+        case ["S", str(item), str(name), value, str(device), stamp] if name not in ("content", "folder"):
+            return Set(item, name, value, device, _unstamp(stamp))
+        case ["F", str(folder), str(name), value, str(device)]:
+            return FolderSet(folder, name, value, device)
+        case ["D", str(device), str(name), value]:
+            return DeviceSet(device, name, value)
+        case ["V", list(view)]:
+            return ViewMade(unpack_view(view))
+        case ["I", str(send), str(message_id), bytes(digest), str(process)]:
+            return Sending(send, message_id, digest, process)
+        case ["O", str(send), str(writer), int(n), bool(taken)]:
+            return Sent(send, writer, n, taken)
+    return None
