@@ -29,7 +29,8 @@ _HEADER = struct.Struct(">2sBBqqI")
 _MAGIC = b"PK"
 _FORMAT = 1
 HEADER_BYTES_MAX = 64 * 1024
-"""Enough of a checkpoint to read its clear header."""
+"""Enough of a checkpoint to read its clear header, mostly: it names every writer."""
+CLEAR_BYTES_MAX = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,37 @@ class Clear:
 def read_clear(data: bytes) -> tuple[Clear, int]:
     """Return a checkpoint's clear header and its size.  Raises `SealError` for what is none."""
     try:
-        magic, version, _, used, items, size = _HEADER.unpack_from(data)
-        end = _HEADER.size + size
-        if magic != _MAGIC or version != _FORMAT or end > len(data):
-            raise ValueError
-        return Clear(used, items, msgpack.unpackb(data[_HEADER.size : end])), end
-    except (struct.error, ValueError, msgpack.UnpackException) as error:
+        end = _clear_size(data)
+        used, items = _HEADER.unpack_from(data)[3:5]
+        commits = msgpack.unpackb(data[_HEADER.size : end])
+        match list(commits.items()):
+            case pairs if all(isinstance(writer, str) and type(n) is int for writer, n in pairs):
+                return Clear(used, items, commits), end
+        raise ValueError
+    except (struct.error, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise seal.SealError("checkpoint", "its header is not one") from error
+
+
+def _clear_size(data: bytes) -> int:
+    magic, version, _, _, _, size = _HEADER.unpack_from(data)
+    if magic != _MAGIC or version != _FORMAT or size > CLEAR_BYTES_MAX:
+        raise ValueError
+    return _HEADER.size + int(size)
+
+
+async def fetch_clear(engine: Engine, name: str) -> Clear:
+    """Return the clear header of checkpoint *name*: one read, or two when the account had thousands of writers.
+
+    Raises `NotFound`, `SealError`.
+    """
+    data = await engine.get(name, 0, HEADER_BYTES_MAX)
+    try:
+        size = _clear_size(data)
+    except (struct.error, ValueError) as error:
+        raise seal.SealError(name, "its header is not one") from error
+    if size > len(data) == HEADER_BYTES_MAX:
+        data = await engine.get(name, 0, size)
+    return read_clear(data)[0]
 
 
 class SealedPages:
@@ -77,15 +102,28 @@ class SealedPages:
         return name
 
 
-async def newest(engine: Engine, account: str) -> str | None:
-    """Return the name of the checkpoint that was made last, or None."""
-    prefix, last = paths.prefix(paths.Kind.CHECKPOINT, account), None
-    after = prefix
-    while page := await engine.list(prefix, after, engine.list_page):
-        last = after = page[-1].key
+async def names(engine: Engine, account: str) -> list[str]:
+    """Return the names of all checkpoints, the one of the latest state last."""
+    prefix = paths.prefix(paths.Kind.CHECKPOINT, account)
+    found: list[str] = []
+    while page := await engine.list(prefix, found[-1] if found else "", engine.list_page):
+        found += [entry.key for entry in page]
         if len(page) < engine.list_page:
             break
-    return last
+    return [name for name in found if _is_ours(name)]
+
+
+def _is_ours(name: str) -> bool:
+    try:
+        return paths.parse(name).kind is paths.Kind.CHECKPOINT
+    except paths.MalformedName:  # whatever somebody put there: it must not lock the user out
+        return False
+
+
+async def newest(engine: Engine, account: str) -> str | None:
+    """Return the name of the checkpoint of the latest state, or None."""
+    found = await names(engine, account)
+    return found[-1] if found else None
 
 
 async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, name: str) -> State:
