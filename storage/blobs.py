@@ -20,20 +20,27 @@ STREAMED_BYTES_MIN = 1 << 20
 """Greater contents go to the engine as a stream: memory stays bounded."""
 
 
-async def store(engine: Engine, account: str, plain: Buffer, summary: Value) -> Content:
-    """Seal *plain* and store it under a fresh name.  Durable on return; raises `Unavailable` when it may not be."""
+async def store(engine: Engine, account: str, plain: Buffer, summary: Value, *, head: bytes = b"") -> Content:
+    """Seal *head* and *plain*, as one, and store them under a fresh name.
+
+    Durable on return; raises `Unavailable` when it may not be.  Holds a few pieces at a time, however long *plain* is.
+    """
     name, key = paths.blob(account, paths.new_id()), seal.new_key()
-    if len(plain) < STREAMED_BYTES_MIN:
-        sealed, shape = chunks.seal_chunks(key, name, bytes(plain))
+    size = len(head) + len(plain)
+    if size < STREAMED_BYTES_MIN:
+        sealed, shape = chunks.seal_chunks(key, name, head + bytes(plain))
         await engine.put(name, sealed)
     else:
         sealer = chunks.ChunkSealer(key, name)
-        await engine.put(name, _sealed_pieces(sealer, plain))
+        await engine.put(name, _sealed_pieces(sealer, head, plain))
         shape = sealer.shape
-    return Content(name.rsplit("/", 1)[1], key, len(plain), shape.pack(), summary)
+    return Content(name.rsplit("/", 1)[1], key, size, shape.pack(), summary)
 
 
-async def _sealed_pieces(sealer: chunks.ChunkSealer, plain: Buffer) -> AsyncIterator[bytes]:
+async def _sealed_pieces(sealer: chunks.ChunkSealer, head: bytes, plain: Buffer) -> AsyncIterator[bytes]:
+    piece = sealer.feed(head)
+    if piece:
+        yield piece
     for start in range(0, len(plain), PIECE_BYTES):
         piece = sealer.feed(bytes(plain[start : start + PIECE_BYTES]))
         if piece:
@@ -46,7 +53,11 @@ async def read(engine: Engine, account: str, content: Content, start: int = 0, s
 
     Reads only the chunks that the range touches.  Raises `NotFound`, `SealError`.
     """
-    name, shape = paths.blob(account, content.blob), chunks.Shape.unpack(content.shape)
+    name = paths.blob(account, content.blob)
+    try:
+        shape = chunks.Shape.unpack(content.shape)
+    except ValueError as error:  # of a delivery, which is anybody's word
+        raise seal.SealError(name, str(error)) from error
     span = shape.span(start, size)
     if span.size == 0:
         return b""
@@ -61,5 +72,7 @@ async def stream(
     end = content.size_bytes if size is None else min(start + size, content.size_bytes)
     while start < end:
         piece = await read(engine, account, content, start, min(PIECE_BYTES, end - start))
+        if not piece:  # shorter than its record says: the record is anybody's word
+            raise seal.SealError(paths.blob(account, content.blob), f"ends at {start}, not at {end}")
         start += len(piece)
         yield piece

@@ -6,8 +6,11 @@ names; a lost "250" makes the mail system deliver again, under the same item id,
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from mmap import mmap
+from typing import TypeVar
+
+import structlog
 
 from storage import blobs, checkpoint, log, objects, paths
 from storage.clock import Clock
@@ -16,12 +19,17 @@ from storage.engine import Engine
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from storage.folders import INBOX, JUNK
 from storage.ids import delivered_item
-from storage.key_objects import Vault, load
+from storage.key_objects import UnknownAccount, Vault, read_public
 from storage.message.index import index_message
+from storage.message.summary import Summary
 from storage.records import Added, Record
+from storage.seal import SealError
 
 ACCOUNTS_KEPT = 10_000
-"""Public keys and writers kept at hand."""
+"""Whose public keys, writers and counts are kept at hand: those used last."""
+
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
 
 
 class NotYetCreated(DirectoryUnavailable):
@@ -45,6 +53,8 @@ class _Count:
     checkpoint: str | None
     used_bytes: int = 0
     commits: dict[str, int] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Writers whose log ends for readers: nothing after counts."""
 
 
 class Delivery:
@@ -62,8 +72,8 @@ class Delivery:
         self._engine, self._directory, self._vault = engine, directory, vault
         self._clock, self._published, self._now_ms = clock, published, now_ms
         self._publics: OrderedDict[str, bytes] = OrderedDict()
-        self._writers: dict[str, log.Writer] = {}
-        self._counts: dict[str, _Count] = {}
+        self._writers: OrderedDict[str, log.Writer] = OrderedDict()
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
 
     async def recipient(self, address: str) -> Recipient:
         """Return whose address this is; `user+detail` is `user`'s unless there is such an address.
@@ -96,39 +106,33 @@ class Delivery:
         Raises `EngineError`: it may be stored or not, deliver it again.
         """
         item = delivered_item(self._vault.deployment_key, recipient.account_id, message)
-        whole = trace + bytes(message) if len(message) < blobs.STREAMED_BYTES_MIN else _joined(trace, message)
-        try:
-            summary = index_message(whole).pack()
-            content = await blobs.store(self._engine, recipient.account_id, whole, summary)
-        finally:
-            if isinstance(whole, mmap):
-                whole.close()
+        writer = self._writer(recipient.account_id, await self._public(recipient.account_id))
+        summary = _moved(index_message(message), len(trace)).pack()
+        content = await blobs.store(self._engine, recipient.account_id, message, summary, head=trace)
         folder = JUNK.id if junk else INBOX.id
         added = Added(item, folder, "Email", self._now_ms(), content)
-        await self._writer(recipient.account_id).append([added], content.size_bytes)
+        await writer.append([added], content.size_bytes)
 
     async def _public(self, account_id: str) -> bytes:
         public = self._publics.get(account_id)
         if public is None:
-            stored = await load(self._vault, account_id)
-            if not stored.publics:
-                raise NotYetCreated(account_id)
-            public = self._publics[account_id] = stored.public(self._vault.deployment_key)
-            if len(self._publics) > ACCOUNTS_KEPT:
-                self._publics.popitem(last=False)
+            try:
+                public = await read_public(self._engine, self._vault.deployment_key, account_id)
+            except UnknownAccount as error:
+                raise NotYetCreated(account_id) from error
+        _remember(self._publics, account_id, public)
         return public
 
-    def _writer(self, account_id: str) -> log.Writer:
+    def _writer(self, account_id: str, public: bytes) -> log.Writer:
         writer = self._writers.get(account_id)
         if writer is None:
-            public = self._publics[account_id]
 
             def make(name: str, header: objects.Header, time: int, records: Sequence[Record]) -> bytes:
                 mail = [record for record in records if isinstance(record, Added)]
                 return objects.make_delivered(name, public, header, time, mail)
 
             writer = log.Writer(self._engine, account_id, self._clock, make, delivers=True, published=self._published)
-            self._writers[account_id] = writer
+        _remember(self._writers, account_id, writer)
         return writer
 
     async def _used(self, account_id: str) -> int:
@@ -136,18 +140,37 @@ class Delivery:
         name = await checkpoint.newest(self._engine, account_id)
         known = self._counts.get(account_id)
         if known is None or known.checkpoint != name:
-            known = _Count(name)
-            if name is not None:
-                head = await self._engine.get(name, 0, checkpoint.HEADER_BYTES_MAX)
-                clear, _ = checkpoint.read_clear(head)
-                known.used_bytes, known.commits = clear.used_bytes, clear.commits
-            self._counts[account_id] = known
+            known = await self._counted(account_id, name)
+        _remember(self._counts, account_id, known)
         for writer, numbers in (await log.tail(self._engine, account_id, known.commits)).items():
             for n in numbers:
-                data = await self._engine.get(paths.log(account_id, writer, n), 0, objects.HEADER_BYTES)
-                known.used_bytes += objects.read_header(data).usage_bytes
-                known.commits[writer] = n
+                if writer in known.broken:
+                    break
+                change = await self._change(paths.log(account_id, writer, n))
+                if change is None:
+                    known.broken.add(writer)
+                elif n == known.commits.get(writer, 0) + 1:  # else somebody who asked at the same time has counted it
+                    known.used_bytes += change
+                    known.commits[writer] = n
         return known.used_bytes
+
+    async def _counted(self, account_id: str, name: str | None) -> _Count:
+        known = _Count(name)
+        if name is not None:
+            try:
+                clear = await checkpoint.fetch_clear(self._engine, name)
+            except SealError as error:  # then the log alone counts: mail must not wait for a repair
+                _log.error("delivery.checkpoint_damaged", account=account_id, error=str(error))
+            else:
+                known.used_bytes, known.commits = clear.used_bytes, dict(clear.commits)
+        return known
+
+    async def _change(self, name: str) -> int | None:
+        """Return by how much a commit changed the usage; None where its writer's log is broken."""
+        try:
+            return objects.read_header(await self._engine.get(name, 0, objects.HEADER_BYTES)).usage_bytes
+        except objects.BrokenObject:
+            return None
 
     async def close(self) -> None:
         """Wait for deposits that are under way."""
@@ -155,10 +178,20 @@ class Delivery:
             await writer.finish()
 
 
-def _joined(trace: bytes, message: bytes | mmap) -> mmap:
-    """Return *trace* and *message* as one: in anonymous memory, given back at once afterwards."""
-    whole = mmap(-1, len(trace) + len(message))
-    whole.write(trace)
-    for start in range(0, len(message), blobs.PIECE_BYTES):
-        whole.write(message[start : start + blobs.PIECE_BYTES])
-    return whole
+def _remember(kept: OrderedDict[str, _T], account_id: str, value: _T) -> None:
+    kept[account_id] = value
+    kept.move_to_end(account_id)
+    if len(kept) > ACCOUNTS_KEPT:
+        kept.popitem(last=False)
+
+
+def _moved(summary: Summary, by: int) -> Summary:
+    """Return the summary of a message as it is with *by* bytes of header lines before it.
+
+    So the message is indexed where it lies: a copy with our lines before it would cost its size in memory.
+    """
+    parts = tuple(
+        replace(part, header_start=part.header_start + by if part.header_start else 0, start=part.start + by)
+        for part in summary.parts
+    )
+    return replace(summary, size=summary.size + by, header_size=summary.header_size + by, parts=parts)

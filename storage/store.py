@@ -10,9 +10,11 @@ from storage.clock import Clock
 from storage.delivery import Delivery
 from storage.directory import Directory, Mailbox
 from storage.engine import Engine
+from storage.errors import UnknownAddress
 from storage.feed import Feed, News
 from storage.key_creation import NewKeys, create_account_keys
 from storage.key_objects import UnknownAccount, Vault
+from storage.passwords import spend_as_unlock
 from storage.records import Record
 
 
@@ -58,23 +60,31 @@ class Store:
 
         Raises `WrongPassword` (also for nobody: the time taken does not tell), `DirectoryUnavailable`, `EngineError`.
         """
+        has_tried = False
         for mailbox in await self.directory.login(login):
-            secrets = await self.directory.user_secrets(mailbox)
             try:
+                secrets = await self.directory.user_secrets(mailbox)
                 unlocked = await keys.unlock(self.vault, self.account_id(mailbox), password, secrets, device_id)
-            except (UnknownAccount, keys.WrongPassword):
+            except keys.WrongPassword:
+                has_tried = True
+                continue
+            except (UnknownAccount, UnknownAddress):  # without keys yet; or gone from the directory just now
                 continue
             return self._open(mailbox, unlocked), unlocked
+        if not has_tried:
+            await spend_as_unlock(self.vault)
         raise keys.WrongPassword(login)
 
     def _open(self, mailbox: Mailbox, unlocked: keys.Unlocked) -> Account:
+        identity = Identity(mailbox.address, mailbox.aliases, mailbox.display_name)
+        account_keys = AccountKeys.derive(unlocked.master, unlocked.private_keys)
         account = self.accounts.get(unlocked.account)
-        if account is None or account.identity.addresses != mailbox.addresses:
-            identity = Identity(mailbox.address, mailbox.aliases, mailbox.display_name)
-            account_keys = AccountKeys.derive(unlocked.master, unlocked.private_keys)
+        if account is None or account.keys != account_keys:
             writer = self._writer(unlocked.account, account_keys)
             account = Account(self.engine, unlocked.account, identity, account_keys, self.clock, writer)
             self.accounts[account.id] = account
+        # The directory may have new names for him; the account stays one, for whoever waits for its news.
+        account.identity = identity
         return account
 
     def _writer(self, account_id: str, account_keys: AccountKeys) -> log.Writer:
