@@ -29,6 +29,7 @@ _SPARE_FILES = 256  # file descriptors kept for everything that is not a phone
 _EAS = frozenset({"microsoft-server-activesync", "microsoft-server-activesync/default.eas"})
 _EAS_METHODS = frozenset({"OPTIONS", "POST"})
 _AUTODISCOVER = frozenset({"autodiscover/autodiscover.xml"})
+_AUTODISCOVER_JSON = "autodiscover/autodiscover.json"  # may be followed by a version and an address
 _AUTODISCOVER_METHODS = frozenset({"GET", "POST"})
 _REFUSALS: dict[type[Exception], int] = {
     http_body.BodyTooLarge: 413,
@@ -64,7 +65,7 @@ class Routes:
         name = unquote(path).strip("/").lower()
         if name in _EAS:
             return self.eas, _EAS_METHODS
-        if name in _AUTODISCOVER:
+        if name in _AUTODISCOVER or (name + "/").startswith(_AUTODISCOVER_JSON + "/"):
             return self.autodiscover, _AUTODISCOVER_METHODS
         return self.other, None
 

@@ -46,6 +46,8 @@ async def answer_to(data: bytes, limits: Limits | None = None) -> tuple[Answer, 
         "http://mail.example.org/Microsoft-Server-ActiveSync",
         "/autodiscover/autodiscover.xml",
         "/Autodiscover/Autodiscover.XML",
+        "/autodiscover/autodiscover.json",
+        "/autodiscover/autodiscover.json/v1.0/anna@example.org",
     ],
 )
 async def test_a_path_is_known_in_any_spelling(path: str) -> None:
@@ -55,7 +57,7 @@ async def test_a_path_is_known_in_any_spelling(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/Microsoft-Server-ActiveSync/other", "/autodiscover/autodiscover.json", "/..", "*"]
+    "path", ["/", "/Microsoft-Server-ActiveSync/other", "/autodiscover/autodiscover.jsonp", "/..", "*"]
 )
 async def test_another_path_is_answered_404_with_nothing(path: str) -> None:
     answer, seen = await answer_to(post(path, method="OPTIONS"))
