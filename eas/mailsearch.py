@@ -73,7 +73,7 @@ async def search(state: State, query: MailQuery, wanted: int) -> Hits:
     newest: list[Hit] = []
     async for batch in summaries(state, query.folders, low, high):
         for floor, folder, summary in batch:
-            if summary is None or not _matches(summary, query):
+            if summary is None or not _is_wanted(summary, query):
                 continue
             total += 1
             if len(newest) < wanted:
@@ -107,6 +107,13 @@ def below(tree: Mapping[str, Folder], tops: set[str]) -> set[str]:
         layer = {folder.id for folder in tree.values() if folder.parent in layer} - found
         found |= layer
     return found
+
+
+def _is_wanted(summary: Value, query: MailQuery) -> bool:
+    try:
+        return _matches(summary, query)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return False  # no summary that we have made: one mail that is not found, not a search that fails
 
 
 def _matches(summary: Value, query: MailQuery) -> bool:

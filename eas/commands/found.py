@@ -11,6 +11,7 @@ from eas.mail.body import Body
 from eas.mail.email_item import Wish, email_of, load_body
 from eas.mailsearch import Hit
 from storage.engine import Unavailable
+from storage.items import Item
 from storage.message.summary import Summary
 from storage.records import Content
 from storage.state import State
@@ -35,7 +36,8 @@ class FoundMail:
 async def load(context: Context, state: State, hits: list[Hit], wish: Wish | None) -> list[FoundMail]:
     """Return the mails of *hits*, or the first of them: as many as there is room and time for, at least one.
 
-    *state* is the snapshot that was searched.  A body that cannot be read is left out.  Raises `Unavailable`.
+    *state* is the snapshot that was searched.  A body that cannot be read is left out, and so is a mail that cannot be
+    told at all.  Raises `Unavailable`.
     """
     ids = [hit.floor.item for hit in hits]
     items, contents = await state.items(ids), await state.contents(ids)
@@ -44,13 +46,22 @@ async def load(context: Context, state: State, hits: list[Hit], wish: Wish | Non
     for hit in hits:
         if found and (left_bytes <= 0 or clock() >= context.deadline):
             break
-        content = contents[hit.floor.item]
-        summary = Summary.unpack(content.summary)
-        email = email_of(items[hit.floor.item], hit.folder, summary)
-        body = None if wish is None else await _body(context, content, summary, wish)
-        left_bytes -= _ITEM_BYTES + len((body.data if body else None) or "")
-        found.append(FoundMail(hit.server_id, hit.folder, email, summary, body))
+        mail = await _loaded(context, items[hit.floor.item], hit, contents[hit.floor.item], wish)
+        if mail is not None:
+            left_bytes -= _ITEM_BYTES + len((mail.body.data if mail.body else None) or "")
+            found.append(mail)
     return found
+
+
+async def _loaded(context: Context, item: Item, hit: Hit, content: Content, wish: Wish | None) -> FoundMail | None:
+    try:
+        summary = Summary.unpack(content.summary)
+        email = email_of(item, hit.folder, summary)
+    except Exception:
+        _log.exception("search.item_failed", device=context.device, item=hit.server_id)
+        return None
+    body = None if wish is None else await _body(context, content, summary, wish)
+    return FoundMail(hit.server_id, hit.folder, email, summary, body)
 
 
 async def _body(context: Context, content: Content, summary: Summary, wish: Wish) -> Body | None:
