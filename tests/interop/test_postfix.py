@@ -63,11 +63,11 @@ def mail(subject: str, to: str = "u1@example.test", sender: str = "friend@exampl
     return message
 
 
-async def until_there(client: EasClient, folder: str, subject: str) -> None:
+async def until_there(site: Site, client: EasClient, folder: str, subject: str) -> None:
     """Synchronise a folder until it holds that mail."""
     end = time.monotonic() + DELIVERED_SECONDS
     while subject not in {item.subject for item in (await client.sync_all(folder, window_size=100)).items.values()}:
-        assert time.monotonic() < end, f"{subject} did not arrive"
+        assert time.monotonic() < end, f"{subject} did not arrive\n{site.postfix.log()}\n{site.server.log()}"
         await asyncio.sleep(0.1)
 
 
@@ -95,7 +95,7 @@ async def test_an_address_is_known_in_every_spelling(site: Site, recipient: str,
     with site.smtp() as smtp:
         smtp.send_message(mail(subject), to_addrs=[recipient])
     async with site.server.client(1) as phone:
-        await until_there(phone, await phone.inbox(), subject)
+        await until_there(site, phone, await phone.inbox(), subject)
 
 
 async def test_one_mail_for_two_accounts_is_in_both(site: Site) -> None:
@@ -103,7 +103,7 @@ async def test_one_mail_for_two_accounts_is_in_both(site: Site) -> None:
         smtp.send_message(mail("For both"), to_addrs=["u1@example.test", "u2@example.test"])
     for n in (1, 2):
         async with site.server.client(n) as phone:
-            await until_there(phone, await phone.inbox(), "For both")
+            await until_there(site, phone, await phone.inbox(), "For both")
 
 
 async def test_a_mail_of_megabytes_with_8_bit_text_arrives_unchanged(site: Site) -> None:
@@ -113,7 +113,7 @@ async def test_a_mail_of_megabytes_with_8_bit_text_arrives_unchanged(site: Site)
         smtp.sendmail("friend@example.net", ["u1@example.test"], message.as_bytes(policy=SMTPUTF8))
     async with site.server.client(1) as phone:
         inbox = await phone.inbox()
-        await until_there(phone, inbox, "Grüße mit Anlage")
+        await until_there(site, phone, inbox, "Grüße mit Anlage")
 
 
 def test_an_unknown_recipient_is_refused_while_the_sender_waits(site: Site) -> None:
@@ -134,13 +134,13 @@ async def test_mail_from_the_phone_leaves_through_postfix(site: Site) -> None:
         sent = mail("From the phone", to="stranger@example.net", sender="u1@example.test")
         sent["Cc"] = "u2@example.test"
         assert (await phone.send_mail(sent.as_bytes(policy=SMTP))).is_empty
-        await until_there(phone, phone.mailbox.of_type(5), "From the phone")
+        await until_there(site, phone, phone.mailbox.of_type(5), "From the phone")
     wait_until(lambda: any("text of From the phone" in one for one in site.postfix.sent()), 30, "it is in the sink")
     (left,) = (one for one in site.postfix.sent() if "From the phone" in one)
     assert "X-Mail-Args: <u1@example.test>" in left
     assert "X-Rcpt-Args: <stranger@example.net>" in left
     async with site.server.client(2) as phone:
-        await until_there(phone, await phone.inbox(), "From the phone")
+        await until_there(site, phone, await phone.inbox(), "From the phone")
 
 
 def test_what_postfix_accepts_the_server_takes() -> None:
