@@ -72,9 +72,7 @@ class QuotedPrintable:
         data = self._left + piece
         end = data.rfind(b"\n") + 1
         if not end and len(data) > LINE_BYTES_MAX:  # no line end for long: then at least not within an escape
-            end = len(data) - 2
-            while b"=" in data[end - 2 : end]:
-                end -= 1
+            end = next((at for at in range(len(data), len(data) - 8, -1) if b"=" not in data[at - 2 : at]), len(data))
         self._left = data[end:]
         return a2b_qp(data[:end])
 
