@@ -29,6 +29,7 @@ from storage.state import State
 LISTED_AT_ONCE = 1000
 READ_AT_ONCE = 64
 ITEMS_AT_ONCE = 512
+_UNREADABLE = (SealError, ValueError, TypeError, msgpack.UnpackException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +87,18 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
     report.opened += 1
     used_pages = await _check_pages(engine, account, names[Kind.CHECKPOINT], report)
     used_blobs: set[str] = set()
-    async with account.turn() as state:
-        _check_folded(state, names[Kind.LOG], report)
-        async for items, contents in _contents(state):
-            for item in items:
-                report.items += 1
-                content = contents.get(item.id)
-                if content is not None:
-                    used_blobs.add(paths.blob(account.id, content.blob))
-                    await _check_content(engine, account, item, content, sizes, report, is_deep=is_deep)
+    try:
+        async with account.turn() as state:
+            _check_folded(state, names[Kind.LOG], report)
+            async for items, contents in _contents(state):
+                report.items += len(items)
+                for item in items:
+                    if (content := contents.get(item.id)) is not None:
+                        used_blobs.add(paths.blob(account.id, content.blob))
+                        await _check_content(engine, account, item, content, sizes, report, is_deep=is_deep)
+    except (NotFound, *_UNREADABLE) as error:
+        report.error(paths.account_prefix(account.id), f"its items cannot be listed: {error}")
+        return
     report.orphans["page"] += sum(entry.key not in used_pages for entry in names[Kind.PAGE])
     report.orphans["blob"] += sum(entry.key not in used_blobs for entry in names[Kind.BLOB])
 
@@ -202,7 +206,7 @@ async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry
             state = await checkpoint.load(engine, account.id, account.keys.checkpoint, pages, entry.key)
         except NotFound:
             continue
-        except (SealError, ValueError, TypeError, msgpack.UnpackException) as error:
+        except _UNREADABLE as error:
             report.error(entry.key, f"does not open: {error}")
             continue
         for ref in state.base.refs:
@@ -215,7 +219,7 @@ async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry
                     unpack(await pages.read(page))
                 except NotFound:
                     report.error(name, f"is missing, and {entry.key} names it")
-                except (SealError, ValueError, TypeError, msgpack.UnpackException) as error:
+                except _UNREADABLE as error:
                     report.error(name, f"does not open: {error}")
     return used
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eas.admin import has_keys
 from eas.app import App
 from eas.listeners import Listener
 from eas.mail.submission import SubmissionFailed
@@ -141,11 +142,7 @@ async def world(
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="petitbleu-test-")))
-        store = await open_store(_storage_settings(folder, engine, accounts))
-        for n in range(1, accounts + 1):
-            mailbox = await store.directory.resolve(address(n))
-            if not (await store.engine.list(f"a/{store.account_id(mailbox)}/public/", limit=1)):
-                await store.create(mailbox, f"pw-u{n}")
+        store = await open_filled_store(folder, engine, accounts)
         running: list[World] = []
 
         async def submit(sender: str, recipients: Sequence[str], message: bytes) -> None:
@@ -164,6 +161,16 @@ async def world(
             for client in here.clients:
                 await client.close()
             await app.stop(0.5)
+
+
+async def open_filled_store(folder: Path, engine: str = "memory", accounts: int = 2) -> Store:
+    """Open a store with *accounts* accounts; the caller closes it."""
+    store = await open_store(_storage_settings(folder, engine, accounts))
+    for n in range(1, accounts + 1):
+        mailbox = await store.directory.resolve(address(n))
+        if not await has_keys(store, mailbox):
+            await store.create(mailbox, f"pw-u{n}")
+    return store
 
 
 def _version(version: Version | str) -> Version:
