@@ -13,11 +13,11 @@ from eas.context import Services, Submit
 from eas.dispatch import Dispatcher
 from eas.housekeeping import Housekeeping
 from eas.listeners import Listener
-from eas.protocol.exchange import EasResponse, HttpRequest
 from eas.server import Answerer, Limits, Routes, Server
 from eas.sessions import Sessions
 from eas.settings import Settings
 from eas.sync.hub import Hub
+from eas.web.autodiscover import Autodiscover
 from lmtp.cli import LoggingObserver, postal_server
 from lmtp.observer import Observer
 from lmtp.server import Server as LmtpServer
@@ -30,14 +30,6 @@ STOP_SECONDS = 4.0
 _GC_THRESHOLDS = (10_000, 20, 100)  # the oldest generation is large and stays: looking through it costs a third of CPU
 
 _log = structlog.get_logger(__name__)
-
-
-class _Nobody:
-    """Answers for paths behind which there is nothing."""
-
-    async def answer(self, request: HttpRequest) -> EasResponse:
-        """Say 404."""
-        return EasResponse(404)
 
 
 @dataclass(slots=True)
@@ -54,6 +46,7 @@ class App:
     housekeeping: Housekeeping = field(init=False)
     answerer: Answerer = field(init=False)
     """Answers ActiveSync requests; may be wrapped before `start`."""
+    autodiscover: Autodiscover = field(init=False)
     http: Server = field(init=False)
     lmtp: LmtpServer[Recipient] = field(init=False)
 
@@ -65,6 +58,7 @@ class App:
             self.hub, self.store.feed, self.store.directory, self.settings, lambda: datetime.now(UTC), self.submit
         )
         self.answerer = Dispatcher(self.sessions, services)
+        self.autodiscover = Autodiscover(self.sessions, self.settings, services.now)
         self.lmtp = postal_server(self.store, self.lmtp_settings, self.lmtp_observer or LoggingObserver())
 
     async def start(
@@ -72,7 +66,7 @@ class App:
     ) -> list[tuple[str, int]]:
         """Serve; return the HTTP addresses with their real ports.  Raises OSError when one is not to be had."""
         limits = Limits(body_max_bytes=self.settings.body_bytes_max, trusted_proxies=self.settings.trusted_proxies)
-        self.http = Server(Routes(self.answerer, _Nobody()), limits)
+        self.http = Server(Routes(self.answerer, self.autodiscover), limits)
         addresses = await self.http.start(listeners, shares_ports=shares_ports)
         await self.lmtp.start(lmtp_sockets)
         self.housekeeping.start()

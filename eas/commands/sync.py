@@ -8,6 +8,7 @@ differs from the one that is remembered for empty and partial requests.
 
 from dataclasses import replace
 
+from eas import device
 from eas.commands import sync_drafts
 from eas.commands.options import SYNTAX
 from eas.commands.sync_request import SyncRequest, parse
@@ -52,7 +53,7 @@ async def _synchronise(context: Context, request: SyncRequest) -> list[Collectio
     fresh = any(c.has_commands or c.sync_key == synckey.START for c in request.collections or ())
     async with context.account.turn(fresh=fresh) as state:
         turn = SyncTurn(context, state, sent)
-        remembered = _remembered(context, state, request)
+        remembered = [*_remembered(context, state, request), *device.sighting(context, state)]
         if not fresh:
             if not await turn.is_needed(request):
                 if remembered:

@@ -43,10 +43,8 @@ class Autodiscover:
     async def answer(self, request: HttpRequest) -> EasResponse:
         """Answer a request in either form."""
         url = self._url(request.host)
-        if url is None:
-            return EasResponse(400)
         if unquote(request.path).lower().startswith(_JSON_PATH):
-            return _json_answer(request, url)
+            return EasResponse(400) if url is None else _json_answer(request, url)
         try:
             account = await self.sessions.account(request.authorization, "", request.remote)
         except LoginRefused as refused:
@@ -54,6 +52,8 @@ class Autodiscover:
         except (DirectoryUnavailable, EngineError) as error:
             _log.warning("autodiscover.unavailable", error=repr(error))
             return EasResponse(503, {"Retry-After": RETRY_AFTER_SECONDS})
+        if url is None:
+            return EasResponse(400)
         try:
             # Some phones post nothing and mean the account that they log in to.
             if request.body or request.method != "POST":

@@ -96,6 +96,7 @@ class Phone:
                 "POST",
                 "/Microsoft-Server-ActiveSync",
                 f"Cmd={name}&User=anna&DeviceId={self.device}&DeviceType=SP",
+                authorization="Basic YW5uYTp4",
                 protocol_version=self.version.text,
                 policy_key=self.policy_key,
                 body=encode(request),

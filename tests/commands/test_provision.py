@@ -188,7 +188,9 @@ async def test_without_a_body_it_is_an_error(phone: Phone) -> None:
 
 def _without_body(phone: Phone) -> HttpRequest:
     query = f"Cmd=Provision&User=anna&DeviceId={phone.device}&DeviceType=SP"
-    return HttpRequest("POST", "/Microsoft-Server-ActiveSync", query, protocol_version=phone.version.text)
+    return HttpRequest(
+        "POST", "/Microsoft-Server-ActiveSync", query, "Basic YW5uYTp4", protocol_version=phone.version.text
+    )
 
 
 # -- the gate
