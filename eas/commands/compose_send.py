@@ -10,8 +10,9 @@ from eas import outbox
 from eas.commands.compose_request import ComposeRequest, Source
 from eas.context import CommandFailed, Context
 from eas.mail.compose import NoRecipient, TooManyRecipients, UnreadableMime
-from eas.outbox import Letter, Name, Outcome
+from eas.outcomes import Letter, Outcome
 from eas.protocol.status import Common
+from eas.retries import ALIKE_MS, Name
 from storage.items import Item
 from storage.message.addresses import parse_addresses
 from storage.message.conversation import message_ids
@@ -59,7 +60,7 @@ def name_of(context: Context, request: ComposeRequest) -> Name:
     # Below 14.0 the Message-ID that the phone gave stands for the ClientId, else the bytes do.
     ids = message_ids(read_headers(request.mime)[0].first(b"message-id"))
     own_id = f"mid/{keyed_hash(key, b'message-id', ids[0]).hex()}" if ids else f"bytes/{digest.hex()}"
-    return Name(f"{scope}{own_id}", scope, digest, outbox.ALIKE_MS)
+    return Name(f"{scope}{own_id}", scope, digest, ALIKE_MS)
 
 
 async def check_known(context: Context, name: Name) -> bool:

@@ -14,9 +14,10 @@ from eas.context import Context
 from eas.items.draft import BadDraft, parse_draft
 from eas.mail.compose import NoRecipient, TooManyRecipients, UnreadableMime
 from eas.mail.draft_edit import Author, edited, new_draft, undated
-from eas.outbox import Letter, Name, Outcome
+from eas.outcomes import Letter, Outcome
 from eas.protocol.status import Common
 from eas.protocol.versions import Version
+from eas.retries import Name
 from eas.sync import synckey
 from eas.sync.collection import UnknownKey, living_view
 from eas.wbxml import pages

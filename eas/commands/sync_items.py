@@ -89,10 +89,11 @@ class Renderer:
         return render_email(email, version, body)
 
     def _is_own_move(self, step: Step) -> bool:
+        made = {add.rid for add in step.item.adds}  # a copy in Sent Items is made, not moved: it is to be told
         return (
             step.act in (Act.ADD, Act.DELETE)
             and bool(step.unseen)
-            and all(step.item.device_of(rid) == self.context.device for rid in step.unseen)
+            and all(rid not in made and step.item.device_of(rid) == self.context.device for rid in step.unseen)
         )
 
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from eas.commands.table import COMMANDS
 from eas.clients import client_of
+from eas.commands.table import COMMANDS
 from eas.context import Context, Services
 from eas.dispatch import answer_for
 from eas.protocol.exchange import EasRequest, EasResponse
@@ -16,12 +16,11 @@ from eas.sync.hub import Hub
 from eas.wbxml.decoder import decode
 from eas.wbxml.element import Element
 from storage.account import Account
-from storage.cursor import Rid
 from storage.directory import Entry, Mailbox
 from storage.engine import Engine
 from storage.feed import Hub as Machine
 from storage.feed import LocalFeed
-from storage.folders import DRAFTS, INBOX, SENT
+from storage.folders import INBOX
 from storage.items import Item
 from storage.message.index import index_message
 from storage.message.summary import Summary
@@ -32,7 +31,6 @@ from tests.storage.vaults import PASSWORD, SECRET, World
 
 ANNA = Mailbox("anna@example.org", ("a.smith@example.net",), display_name="Anna Smith")
 DEVICE = "androidc1"
-PHONES = (Version.V12_1, Version.V14_1, Version.V16_1)
 
 
 class OneUser:
@@ -56,6 +54,7 @@ class MailServer:
     """What was submitted: sender, recipients, message.  `errors` are raised instead, one each time."""
 
     taken: list[tuple[str, list[str], bytes]] = field(default_factory=list)
+    tried: list[bytes] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
@@ -64,6 +63,7 @@ class MailServer:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
         await asyncio.sleep(0)
+        self.tried.append(message)
         if self.errors:
             raise self.errors.pop(0)
         self.taken.append((sender, recipients, message))
@@ -83,7 +83,7 @@ class Office:
         engine = engine or self.world.engine()
         store = Store(engine, OneUser(), self.world.node(engine), feed, self.world.wall)
         if not self.world.objects.keys:
-            await store.create(ANNA, PASSWORD)
+            await Store(self.world.engine(), OneUser(), self.world.vault, feed, self.world.wall).create(ANNA, PASSWORD)
         account, _ = await store.unlock(ANNA.address, PASSWORD)
         services = Services(Hub(feed), feed, store.directory, Settings(), self.now, self.server)
         return Node(self, store, account, services)
@@ -93,8 +93,6 @@ class Office:
 
     def pass_time(self, **units: float) -> None:
         """Set the clock forward: `minutes=11`."""
-        from datetime import timedelta
-
         self.world.wall.ms += int(timedelta(**units).total_seconds() * 1000)
 
 
@@ -125,6 +123,10 @@ class Node:
             return answer_for(error, command, request)
         assert command.module.render(result, request.version) is None
         return EasResponse()
+
+    async def post(self, command: str, root: Element, version: Version = Version.V14_1, device: str = DEVICE) -> int:
+        """Ask by a tree, and return the Status."""
+        return status_of(await self.ask(EasRequest(command, version, "", device, "Android"), root))
 
     async def put(self, data: bytes, folder: str = INBOX.id, item: str = "00000000000000000001") -> str:
         """Let a mail lie in a folder; return its ServerId."""
@@ -166,6 +168,3 @@ def status_of(response: EasResponse) -> int:
     if not response.body:
         return 1
     return int(decode(response.body).children[0].as_text())
-
-
-__all__ = ["ANNA", "DEVICE", "DRAFTS", "SENT", "MailServer", "Node", "Office", "Rid", "status_of"]
