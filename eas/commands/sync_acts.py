@@ -5,6 +5,8 @@ A command that fails gets a Reply of its own and the others go on; silence means
 
 from dataclasses import dataclass, field
 
+import structlog
+
 from eas.commands.options import Options
 from eas.commands.sync_request import CollectionRequest, Command
 from eas.commands.sync_response import Reply, SyncStatus
@@ -16,6 +18,7 @@ from eas.sync.collection import Collection
 from eas.wbxml import pages
 from eas.wbxml.element import Element, InvalidValue
 from storage.cursor import covers
+from storage.engine import Unavailable
 from storage.folders import TRASH
 from storage.items import Item
 from storage.message.summary import Summary
@@ -23,7 +26,10 @@ from storage.records import Value
 
 TAG = pages.AirSync
 CATEGORY_CHARS_MAX = 255
-_CHANGEABLE = (EMAIL.Read, EMAIL.Flag, EMAIL.Categories)
+_UNSET: dict[str, Value] = {"read": False, "categories": []}
+"""What a property is that was never set, where that is not None."""
+
+_log = structlog.get_logger(__name__)
 
 
 class BadItem(Exception):
@@ -43,12 +49,15 @@ class Acts:
     """Content bytes of items that were removed for good."""
     used_bytes: int = 0
     """Content bytes of items that were added."""
+    _given: dict[tuple[str, str], Value] = field(default_factory=dict)
+    """What this request gave so far, by item and property: the last command on an item counts."""
 
     async def run(self, command: Command) -> None:
         """Carry out a Change, Delete or Fetch."""
         item = await self.find(command.server_id)
-        if item is None:
-            self.reply(command, SyncStatus.NOT_FOUND)
+        if item is None or (item.id, "folder") in self._given:
+            if command.tag is TAG.Fetch or not await self._is_done(command.server_id):
+                self.reply(command, SyncStatus.NOT_FOUND)
         elif command.tag is TAG.Delete:
             self._delete(item)
         elif command.tag is TAG.Fetch:
@@ -71,9 +80,27 @@ class Acts:
             return None
         return item
 
+    async def _is_done(self, server_id: str) -> bool:
+        """Whether it was this request, or an earlier try of it, that took the item out of the folder.
+
+        Then a Delete has its effect, and a Change has lost to it: to a phone that repeats itself after a lost answer,
+        "not found" would be a failure where there was none.
+        """
+        item = await self.collection.state.item(server_id.partition(":")[2])
+        if item is None or not server_id.startswith(f"{self.collection.view.folder}:"):
+            return False
+        if (item.id, "folder") in self._given:
+            return True
+        moved = item.registers.get("folder")
+        is_repeated = bool(self.collection.state.views.children(self.collection.key))
+        is_own = moved is not None and moved.device == self.context.device
+        return is_repeated and is_own and moved is not None and not covers(self.collection.view.cursor, moved.rid)
+
     def _delete(self, item: Item) -> None:
         trashes = self.request.deletes_as_moves and self.collection.view.folder != TRASH.id
-        self.collection.remove(item.id, TRASH.id if trashes else None)
+        target = TRASH.id if trashes else None
+        self.collection.remove(item.id, target)
+        self._given[item.id, "folder"] = target
         if not trashes:
             self.freed_bytes += item.size_bytes
 
@@ -82,10 +109,17 @@ class Acts:
         if content is None:
             self.reply(command, SyncStatus.NOT_FOUND)
             return
-        summary = Summary.unpack(content.summary)
         version = self.context.version
-        body = await load_body(self.context.account, content, summary, self.options.whole, version)
-        email = email_of(item, self.collection.view.folder, summary)
+        try:
+            summary = Summary.unpack(content.summary)
+            body = await load_body(self.context.account, content, summary, self.options.whole, version)
+            email = email_of(item, self.collection.view.folder, summary)
+        except Unavailable:
+            raise
+        except Exception:  # one broken item must not fail the others, again and again
+            _log.exception("sync.fetch_failed", device=self.context.device, item=command.server_id)
+            self.reply(command, SyncStatus.CONVERSION)
+            return
         self.reply(command, SyncStatus.SUCCESS, render_email(email, version, body))
 
     async def _change(self, command: Command, item: Item) -> None:
@@ -98,18 +132,30 @@ class Acts:
 
     def set_values(self, command: Command, item: Item, changes: dict[str, Value]) -> bool:
         """Give *item* new values of properties; False: of one of them the server's won, and the device was told so."""
-        lost = [name for name in changes if self.is_lost(name, item)]
+        lost = [
+            name for name, value in changes.items() if self._is_other(name, item, value) and self.is_lost(name, item)
+        ]
         for name, value in changes.items():
-            if name not in lost and item.value(name) != value:
-                self.collection.set(item.id, name, value)
+            if name not in lost and self._is_other(name, item, value):
+                over = item.registers[name].stamp if self._was_changed(name, item) else None
+                self.collection.set(item.id, name, value, over=over)
+                self._given[item.id, name] = value
         if lost:  # the server's value is told in this very answer
             self.reply(command, SyncStatus.CONFLICT)
         return not lost
 
     def is_lost(self, name: str, item: Item) -> bool:
         """Whether a change of the property loses: somebody else changed it since the device last heard of it."""
-        if not self.options.server_wins:
-            return False
+        return self.options.server_wins and self._was_changed(name, item)
+
+    def _is_other(self, name: str, item: Item, value: Value) -> bool:
+        """Whether the value is not the property's already."""
+        default = _UNSET.get(name)
+        known = self._given.get((item.id, name), item.value(name, default))
+        return bool((default if known is None else known) != value)
+
+    def _was_changed(self, name: str, item: Item) -> bool:
+        """Whether somebody else changed the property since the device last heard of it."""
         register = item.registers.get(name)
         if register is None or covers(self.collection.view.cursor, register.rid):
             return False

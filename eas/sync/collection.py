@@ -8,7 +8,8 @@ Three phases, all inside one turn of the account:
 3. one commit carries the records and the new views, and then the new keys may leave.
 
 An act is stamped from the view of the key presented, not from the clock: on every node alike, so that a request which
-arrives late, when nobody waits for it any more, cannot override what was done since.
+arrives late, when nobody waits for it any more, cannot override what was done since.  (But for a device that says that
+it wins conflicts: what somebody else did, and it has not seen, it overrides.)
 """
 
 from dataclasses import dataclass, field
@@ -56,15 +57,18 @@ class Collection:
     records: list[Record] = field(default_factory=list)
     added: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Items of this request's Adds: `{client id: (item, generation)}`."""
-    echoed: set[int] = field(default_factory=set)
-    """Places in `records` of what the device is to be told although its own request brought it about."""
     again: list[str] = field(default_factory=list)
     """Those of them that an earlier try of this request had added already."""
+    echoed: set[int] = field(default_factory=set)
+    """Places in `records` of what the device is to be told although its own request brought it about."""
 
-    def stamp(self) -> Stamp:
-        """Return the stamp of this request's next act."""
+    def stamp(self, over: Stamp | None = None) -> Stamp:
+        """Return the stamp of this request's next act; *over*: one that it has to win against."""
         attempt = len(self.state.views.children(self.key)) + 1
-        return Stamp(self.state.views.time(self.key), f"~{self.view.device}", (attempt, len(self.records) + 1))
+        time = self.state.views.time(self.key)
+        if over is not None:
+            time = max(time, over.time + 1)
+        return Stamp(time, f"~{self.view.device}", (attempt, len(self.records) + 1))
 
     def item_of(self, client_id: str) -> tuple[str, bool]:
         """Return the item that an Add of *client_id* makes, and whether an earlier try made it already.
@@ -92,9 +96,9 @@ class Collection:
         self.added[client_id] = (item, self.view.generation + 1)
         return item
 
-    def set(self, item: str, name: str, value: Value) -> None:
-        """Give a property of an item a new value."""
-        self.records.append(Set(item, name, value, self.view.device, self.stamp()))
+    def set(self, item: str, name: str, value: Value, over: Stamp | None = None) -> None:
+        """Give a property of an item a new value; *over*: the stamp of somebody else's that it replaces."""
+        self.records.append(Set(item, name, value, self.view.device, self.stamp(over)))
 
     def remove(self, item: str, to: str | None) -> None:
         """Move an item out of the folder, to another one or (None) nowhere."""
