@@ -34,11 +34,14 @@ async def handle(context: Context, request: SyncRequest) -> SyncAnswer | Wait[Sy
     refused = _limits(context, request)
     if refused is not None:
         return refused
+    if request.wait_seconds is not None:
+        context.services.hub.end(context.account.id, context.device)  # the phone waits for this one now
     answers = await _synchronise(context, request)
     if answers or request.wait_seconds is None:
         return SyncAnswer(tuple(answers))
     waiting = replace(request, collections=tuple(replace(c, options=None) for c in request.collections or ()))
-    folders = tuple(collection.collection_id for collection in waiting.collections or ())
+    # A collection of which nothing is to be told gives no reason to wake: the phone would ask again, at once, for ever.
+    folders = tuple(collection.collection_id for collection in waiting.collections or () if collection.get_changes)
 
     async def resume(context: Context, outcome: Outcome) -> SyncAnswer:
         if outcome.end is not End.NEWS:
@@ -56,6 +59,7 @@ async def _synchronise(context: Context, request: SyncRequest) -> list[Collectio
         remembered = [*_remembered(context, state, request), *device.sighting(context, state)]
         if not fresh:
             if not await turn.is_needed(request):
+                remembered += turn.options_to_remember(request)
                 if remembered:
                     await context.account.commit(remembered)
                 return []

@@ -8,9 +8,10 @@ from eas.commands import sync_drafts
 from eas.commands.options import Options
 from eas.commands.sync_acts import Acts
 from eas.commands.sync_items import Renderer
-from eas.commands.sync_request import WINDOW_MAX, CollectionRequest, SyncRequest
+from eas.commands.sync_request import CollectionRequest, SyncRequest
 from eas.commands.sync_response import CollectionAnswer, SyncStatus, Told
 from eas.context import CommandFailed, Context
+from eas.protocol.versions import Version
 from eas.sync import synckey
 from eas.sync.collection import Collection, LostView, UnknownKey, first_view, living_view
 from eas.sync.delta import Act, Plan, Step, own_softs
@@ -38,6 +39,8 @@ class Piece:
     """None: refused, or about to begin."""
     acts: Acts | None = None
     plan: Plan | None = None
+    size: int = 0
+    """How many steps the windows allow, the collection's and what is left of the request's."""
     steps: list[Step] = field(default_factory=list)
     """Those that were told."""
     new_view: View | None = None
@@ -66,9 +69,13 @@ class SyncTurn:
             piece = self._opened(collection)
             if piece.collection is None or piece.request.has_commands:
                 return True
-            if collection.get_changes and not (await self._planned(self._state, piece, WINDOW_MAX, 0, set())).is_empty:
+            if collection.get_changes and not (await self._planned(self._state, piece, 0, 0, set())).is_empty:
                 return True
         return False
+
+    def options_to_remember(self, request: SyncRequest) -> list[Record]:
+        """Return what keeps the options that *request* brings, where they are others than before."""
+        return self._remember_options([self._opened(collection) for collection in request.collections or ()])
 
     async def run(self, request: SyncRequest, remembered: list[Record]) -> list[CollectionAnswer]:
         """Do it all; *remembered* goes into the commit if there is one.  Return what to say of each collection."""
@@ -91,7 +98,7 @@ class SyncTurn:
         folder = self._folder(request.collection_id)
         stored = self._state.devices.get(self._device, f"options:{request.collection_id}")
         piece = Piece(request, answer, request.options or Options.unpack(stored))
-        if folder is None and request.collection_id != RECIPIENT_CACHE:
+        if folder is None and not self._is_recipient_cache(request.collection_id):
             answer.status = SyncStatus.HIERARCHY_CHANGED
             return piece
         if folder is not None and folder.holds == "Email" and not piece.options.suits_mail:
@@ -100,6 +107,9 @@ class SyncTurn:
         if request.sync_key != synckey.START:
             self._open(piece)
         return piece
+
+    def _is_recipient_cache(self, folder: str) -> bool:
+        return folder == RECIPIENT_CACHE and self._context.version >= Version.V14_0
 
     def _folder(self, folder: str) -> Folder | None:
         return self._state.folders.tree().get(folder)
@@ -141,7 +151,8 @@ class SyncTurn:
     # -- what is new
 
     async def _plan(self, pieces: list[Piece], after: State, supposed: Commit, window: int | None) -> None:
-        room = window if window is not None and 0 < window <= WINDOW_MAX else WINDOW_MAX
+        room = self._context.services.settings.window_max
+        room = min(window, room) if window is not None and window > 0 else room
         place, rids = 0, supposed.rids()
         for piece in pieces:
             here = rids[place : place + len(piece.records)]
@@ -151,9 +162,9 @@ class SyncTurn:
             own = {rid for at, rid in enumerate(here) if at not in piece.collection.echoed}
             again = (await after.items(piece.collection.again)).values()
             own |= {add.rid for item in again for add in item.adds if add.device == self._device}
-            size = min(piece.request.window_size, room) if piece.request.get_changes else 0
-            piece.plan = await self._planned(after, piece, size, supposed.n, own, supposed.writer)
-            room -= min(size, len(piece.plan.steps))
+            piece.size = min(piece.request.window_size, room) if piece.request.get_changes else 0
+            piece.plan = await self._planned(after, piece, piece.size, supposed.n, own, supposed.writer)
+            room -= min(piece.size, len(piece.plan.steps))
 
     async def _planned(self, state: State, piece: Piece, size: int, n: int, own: set[Rid], writer: str = "") -> Plan:
         assert piece.collection is not None  # noqa: S101  # the callers have looked
@@ -169,8 +180,7 @@ class SyncTurn:
         for piece in pieces:
             if piece.plan is None or piece.collection is None:
                 continue
-            size = piece.request.window_size if piece.request.get_changes else 0
-            wanted = min(max(size, piece.plan.forced()), len(piece.plan.steps))
+            wanted = min(max(piece.size, piece.plan.forced()), len(piece.plan.steps))
             if not piece.request.get_changes:
                 wanted = 0
             told = await renderer.tell(piece.plan, wanted, piece.options, piece.answer)
@@ -197,7 +207,7 @@ class SyncTurn:
     async def _commit(
         self, pieces: list[Piece], writer: str, n: int, records: list[Record], remembered: list[Record]
     ) -> None:
-        records = [*records, *(self._remember_options(pieces))]
+        records = [*records, *remembered, *self._remember_options(pieces)]
         views: list[tuple[Piece, int]] = []
         for piece in pieces:
             if piece.begins:
@@ -210,7 +220,7 @@ class SyncTurn:
             return
         freed = sum(piece.acts.freed_bytes for piece in pieces if piece.acts)
         used = sum(piece.acts.used_bytes for piece in pieces if piece.acts)
-        await self._account.commit([*records, *remembered], used - freed)
+        await self._account.commit(records, used - freed)
         tokens = self._account.keys.tokens
         for piece, place in views:
             folder = piece.request.collection_id
