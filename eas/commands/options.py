@@ -113,6 +113,8 @@ def parse_preferences(block: Element) -> tuple[Preference, ...]:
     found: dict[int, Preference] = {}
     for preference in block.all(BASE.BodyPreference):
         kind = _bounded(preference, BASE.Type, 1, 4)
+        if kind == 0:
+            raise CommandFailed(SYNTAX)
         size = _bounded(preference, BASE.TruncationSize, TRUNCATION_MAX, TRUNCATION_MAX)
         wanted = Preference(
             kind,

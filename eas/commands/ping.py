@@ -20,6 +20,8 @@ from storage.state import State
 TAG = pages.Ping
 CACHE = "ping"
 RECIPIENT_CACHE = "RI"
+ID_CHARS_MAX = 64
+"""Of a folder's Id, which is remembered; longer ones are Status 4."""
 
 
 class PingStatus(IntEnum):
@@ -65,7 +67,7 @@ def parse(root: Element | None, request: EasRequest) -> PingRequest:
         folders = tuple(found.text(TAG.Id) for found in container.all(TAG.Folder)) if container is not None else ()
     except (MissingElement, InvalidValue) as error:
         raise CommandFailed(PingStatus.SYNTAX) from error
-    if len(set(folders)) < len(folders):
+    if len(set(folders)) < len(folders) or any(len(folder) > ID_CHARS_MAX for folder in folders):
         raise CommandFailed(PingStatus.SYNTAX)
     return PingRequest(heartbeat, folders or None)  # an empty list changes nothing: some clients send one
 
@@ -77,13 +79,14 @@ async def handle(context: Context, request: PingRequest) -> PingAnswer | Wait[Pi
     if request.heartbeat_seconds is not None and not low <= request.heartbeat_seconds <= high:
         nearest = low if request.heartbeat_seconds < low else high
         return PingAnswer(PingStatus.HEARTBEAT_RANGE, heartbeat_seconds=nearest)
+    if request.folders is not None and len(request.folders) > settings.collections_max:
+        return PingAnswer(PingStatus.TOO_MANY_FOLDERS, folders_max=settings.collections_max)
+    context.services.hub.end(context.account.id, context.device)  # the phone waits for this one now
     async with context.account.turn(fresh=False) as state:
         asked = await _completed(context, state, request)
         if asked is None:
             return PingAnswer(PingStatus.MISSING)
         seconds, folders = asked
-        if len(folders) > settings.collections_max:
-            return PingAnswer(PingStatus.TOO_MANY_FOLDERS, folders_max=settings.collections_max)
         if _is_hierarchy_old(context, state, folders):
             await context.account.refresh()  # only a fresh listing may send a device back to FolderSync
             if _is_hierarchy_old(context, state, folders):

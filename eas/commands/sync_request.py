@@ -18,6 +18,8 @@ COMMANDS_MAX = 200
 WINDOW_DEFAULT = 100
 WINDOW_MAX = 512
 CLIENT_ID_MAX = 64
+ID_CHARS_MAX = 64
+"""Of a SyncKey or CollectionId, which are remembered; longer ones are Status 4."""
 _ORDER = (
     TAG.SyncKey,
     TAG.CollectionId,
@@ -128,6 +130,8 @@ def _check_ids(collections: tuple[CollectionRequest, ...]) -> None:
 def _collection(found: Element, version: Version) -> CollectionRequest:
     _check_order(found)
     sync_key, collection_id = found.text(TAG.SyncKey), found.text(TAG.CollectionId)
+    if max(len(sync_key), len(collection_id)) > ID_CHARS_MAX:
+        raise CommandFailed(SYNTAX)
     given = found.flag_or(TAG.GetChanges, default=None)
     if sync_key == START and given:
         raise CommandFailed(SYNTAX)

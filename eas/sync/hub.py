@@ -78,16 +78,19 @@ class Hub:
 
     def wait(self, waiter: Waiter, seconds: int) -> None:
         """Let *waiter* wait: it is called back once, unless `leave` comes first.  An older wait of its device ends."""
+        self.end(waiter.account.id, waiter.device)
         room = self._rooms.setdefault(waiter.account.id, _Room())
-        older = room.waiters.get(waiter.device)
-        if older is not None:
-            self._end(older, Outcome(End.REPLACED))
-            room = self._rooms.setdefault(waiter.account.id, room)
         room.waiters[waiter.device] = waiter
         waiter.due = int(asyncio.get_running_loop().time()) + seconds
         self._due[waiter.due].add(waiter)
         self._arm()
         self._look(waiter.account.id)
+
+    def end(self, account_id: str, device: str) -> None:
+        """End the wait of *device*, if there is one: a newer request of it is there."""
+        room = self._rooms.get(account_id)
+        if room is not None and (older := room.waiters.get(device)) is not None:
+            self._end(older, Outcome(End.REPLACED))
 
     def leave(self, waiter: Waiter) -> None:
         """Forget *waiter*: its phone is gone, or its wait is over."""
