@@ -28,6 +28,7 @@ from eas.protocol.versions import (
 )
 from eas.sessions import LoginRefused, Sessions, unknown
 from eas.sync.hub import Outcome, Waiter
+from eas.sync.synckey import START
 from eas.wbxml.decoder import WbxmlError, decode
 from eas.wbxml.element import Element, InvalidValue, MissingElement, element, leaf
 from eas.wbxml.encoder import encode
@@ -51,14 +52,21 @@ class Dispatcher:
     async def answer(self, request: HttpRequest) -> EasResponse | Held:
         """Answer a request; whatever goes wrong becomes an answer, too."""
         try:
+            return await self._answer(request)
+        except LoginRefused as refused:
+            return refused.response
+        except (DirectoryUnavailable, EngineError) as error:
+            _log.warning("request.unavailable", error=repr(error))
+            return EasResponse(HTTP_UNAVAILABLE, {"Retry-After": RETRY_AFTER_SECONDS})
+
+    async def _answer(self, request: HttpRequest) -> EasResponse | Held:
+        try:
             if not request.authorization:
                 raise unknown()  # before anything else is looked at: some clients wait for the challenge
             if request.method == "OPTIONS":
                 await self.sessions.account(request.authorization, "", request.remote)
                 return _options()
             return await self._post(request)
-        except LoginRefused as refused:
-            return refused.response
         except (UnreadableQuery, UnknownVersion) as error:
             _log.info("request.unreadable", error=str(error), remote=request.remote)
             return EasResponse(400)
@@ -66,9 +74,6 @@ class Dispatcher:
             return EasResponse(501)
         except BadDevice as error:
             return await self._bad_device(request, error)
-        except (DirectoryUnavailable, EngineError) as error:
-            _log.warning("request.unavailable", error=repr(error))
-            return EasResponse(HTTP_UNAVAILABLE, {"Retry-After": RETRY_AFTER_SECONDS})
 
     async def _post(self, http: HttpRequest) -> EasResponse | Held:
         request = _request(http)
@@ -84,12 +89,12 @@ class Dispatcher:
                 raise CommandFailed(refused)
             typed = command.module.parse(_body(command, request), request)
             result = await command.module.handle(context, typed)
+            if isinstance(result, Wait):
+                return HeldRequest(self.services, context, command, result)
+            response = _rendered(command, result, request.version)
         except Exception as error:
             return answer_for(error, command, request)
-        if isinstance(result, Wait):
-            return HeldRequest(self.services, context, command, result)
-        response = _rendered(command, result, request.version)
-        if command.name == "FolderSync":
+        if command.name == "FolderSync" and typed == START:
             return _with_versions(response)
         return response
 
@@ -101,10 +106,7 @@ class Dispatcher:
         )
 
     async def _bad_device(self, http: HttpRequest, error: BadDevice) -> EasResponse:
-        try:
-            await self.sessions.account(http.authorization, "", http.remote)
-        except LoginRefused as refused:
-            return refused.response
+        await self.sessions.account(http.authorization, "", http.remote)
         command = COMMANDS.get(error.command)
         try:
             version = error.version or parse_version(http.protocol_version)
@@ -142,7 +144,7 @@ def _versions() -> dict[str, str]:
 
 
 def _with_versions(response: EasResponse) -> EasResponse:
-    """Add what lets a device learn of new versions: on FolderSync it reads these headers again."""
+    """Add what lets a device learn of new versions: when it begins anew, it reads these headers again."""
     return replace(response, headers={**response.headers, **_versions(), "X-MS-RP": versions_header()})
 
 
