@@ -10,7 +10,9 @@ The laws (`tests/storage/test_engine.py` holds every engine to them):
 3.  *Read after write.*  Whoever asks after a `put` returned, on whatever node, gets its bytes: also who was told
     `NotFound` just before, and also by `list`.  The same holds after a replacement and after `delete`.
 4.  *Last put wins.*  Of two puts of one key that overlap, one wins as a whole; of two in sequence, the second.
-5.  *Order.*  Keys are compared byte by byte.  A listing shows each key that was there throughout exactly once.
+5.  *Order.*  Keys are compared byte by byte.  A listing shows each key that was there throughout exactly once.  No key
+    is a folder of another (`a` and `a/b`), and no folder's name begins another's: some stores keep folders, and sort
+    them in their own way.  `paths.py` makes no such names.
 6.  *Unknown outcome.*  `Unavailable` says that the effect may or may not happen, perhaps later; so does a cancelled
     call.  To repeat the call with the same arguments is harmless, and is the caller's task.
 7.  *Independence.*  Calls may overlap freely; a slow one does not hold up others.
@@ -24,8 +26,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 KEY_BYTES_MAX = 512
-_KEY = re.compile(r"[!-~]+")
-_PREFIX = re.compile(r"[!-~]*")
+_KEY = re.compile(r"[0-9A-Za-z._-]{1,64}(/[0-9A-Za-z._-]{1,64})*")
+_PREFIX = re.compile(r"([0-9A-Za-z._-]{1,64}/)*[0-9A-Za-z._-]{0,64}")
 
 
 class EngineError(Exception):
@@ -63,8 +65,8 @@ class Entry:
 class Engine(Protocol):
     """Objects under keys; the laws are in the module's docstring.
 
-    Keys are printable ASCII without spaces, parts separated by `/`, at most `KEY_BYTES_MAX` bytes; another key is the
-    caller's mistake and raises ValueError.  Every call raises `Unavailable` as law 6 says, also after `close`.
+    Keys are parts of at most 64 letters, digits, `.`, `_` and `-`, separated by `/`, at most `KEY_BYTES_MAX` bytes;
+    another key is the caller's mistake and raises ValueError.  Every call raises `Unavailable` as law 6 says, also after `close`.
     """
 
     list_page: int
@@ -100,7 +102,7 @@ class Engine(Protocol):
 
 def check_key(key: str) -> str:
     """Return *key*; raises ValueError if no engine may take it."""
-    if len(key) > KEY_BYTES_MAX or not _KEY.fullmatch(key) or "//" in key or key[0] == "/" or key[-1] == "/":
+    if len(key) > KEY_BYTES_MAX or not _KEY.fullmatch(key):
         raise ValueError(f"not a key: {key[: KEY_BYTES_MAX + 1]!r}")
     return key
 

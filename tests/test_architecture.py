@@ -23,12 +23,14 @@ COMPOSITION = ("eas.app", "eas.process", "eas.cli", "eas.demo", "eas.workers", "
 """Where objects are wired together: these may know everything."""
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("eas.server", "eas.handler", "eas.lobby", "eas.http_", "eas.dormant"),
+    "aiohttp": ("eas.server", "storage.engine_s3", "eas.handler", "eas.lobby", "eas.http_", "eas.dormant"),
     "nacl": ("storage.seal",),
     "argon2": ("storage.seal",),
     "msgpack": ("storage",),
     "zstandard": ("storage",),
-    "lxml": ("eas.web", "eas.mail"),
+    "lxml": ("eas.web", "storage.engine_s3"),
+    "aioboto3": ("storage.engine_s3",),
+    "botocore": ("storage.engine_s3",),
     "aiosmtplib": ("eas.mail.submission",),
     "uvloop": COMPOSITION,
     "cryptography": ("eas.tls",),

@@ -8,7 +8,7 @@ import pytest
 from storage.engine import Engine, EngineRefused, Entry, NotFound, Unavailable
 from storage.engine_memory import MemoryEngine
 from storage.probe import probe
-from tests.support.engines import STORES, WrappedEngine
+from tests.support.engines import EVERY_STORE, STORES, WrappedEngine
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def memory() -> MemoryEngine:
     return MemoryEngine()
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=EVERY_STORE)
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
     async with STORES[request.param](tmp_path) as open_node:
         yield await open_node()

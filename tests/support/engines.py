@@ -5,15 +5,20 @@ A wrapper stands for one node: several may wrap engines that share one store.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from storage.engine import Engine, Entry, Unavailable
 from storage.engine_local import LocalEngine
 from storage.engine_memory import MemoryEngine, MemoryObjects
+from storage.engine_s3 import S3Engine
+from tests.support import seaweed
 
 OpenNode = Callable[[], Awaitable[Engine]]
 """Opens one more engine on the same store, as a further node would."""
@@ -41,11 +46,29 @@ async def local_store(folder: Path) -> AsyncIterator[OpenNode]:
         yield open_node
 
 
+@asynccontextmanager
+async def s3_store(folder: Path) -> AsyncIterator[OpenNode]:
+    """A prefix of its own in a bucket of SeaweedFS."""
+    bucket = (await asyncio.to_thread(seaweed.shared)).bucket(f"{folder.parent.name}-{folder.name}/")
+    async with AsyncExitStack() as stack:
+
+        async def open_node() -> Engine:
+            engine = await S3Engine.open(bucket)
+            stack.push_async_callback(engine.close)
+            return engine
+
+        yield open_node
+
+
 STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[OpenNode]]] = {
     "memory": memory_store,
     "local": local_store,
+    "s3": s3_store,
 }
 """Every engine, by name; the laws are run on each.  A store gets an empty folder and closes the nodes it opened."""
+
+EVERY_STORE = [pytest.param(name, marks=[pytest.mark.interop] if name == "s3" else []) for name in STORES]
+"""The same as parameters of a fixture: what needs a program beside Python is part of `make interop`."""
 
 
 class Crash(BaseException):  # not an Exception: a dead process runs no handler
