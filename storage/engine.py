@@ -66,7 +66,8 @@ class Engine(Protocol):
     """Objects under keys; the laws are in the module's docstring.
 
     Keys are parts of at most 64 letters, digits, `.`, `_` and `-`, separated by `/`, at most `KEY_BYTES_MAX` bytes;
-    another key is the caller's mistake and raises ValueError.  Every call raises `Unavailable` as law 6 says, also after `close`.
+    another key is the caller's mistake and raises ValueError.  Every call raises `Unavailable` as law 6 says, also
+    after `close`.
     """
 
     list_page: int

@@ -104,5 +104,6 @@ def shared() -> Seaweed:
     """Return the one of this test run: it takes seconds to start."""
     folder = Path(tempfile.mkdtemp(prefix="petitbleu-seaweed-"))
     store = Seaweed(folder)
-    atexit.register(lambda: (store.stop(), shutil.rmtree(folder, ignore_errors=True)))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(store.stop)
     return store
