@@ -13,10 +13,8 @@ from email.utils import make_msgid
 import aiosmtplib
 import pytest
 
-from eas.settings import Settings as EasSettings
-from lmtp.settings import Settings as LmtpSettings
 from tests.interop.postfix import Postfix, running_postfix
-from tests.interop.programs import DEPLOY, free_ports, wait_until
+from tests.interop.programs import free_ports, wait_until
 from tests.interop.server import DemoServer
 from tests.support.client import EasClient
 
@@ -141,15 +139,6 @@ async def test_mail_from_the_phone_leaves_through_postfix(site: Site) -> None:
     assert "X-Rcpt-Args: <stranger@example.net>" in left
     async with site.server.client(2) as phone:
         await until_there(site, phone, await phone.inbox(), "From the phone")
-
-
-def test_what_postfix_accepts_the_server_takes() -> None:
-    lines = (DEPLOY / "postfix/main.cf").read_text().splitlines()
-    limits = {line.partition(" = ")[0]: line.partition(" = ")[2] for line in lines if "_limit = " in line}
-    assert int(limits["message_size_limit"]) <= LmtpSettings().size_bytes_max
-    assert int(limits["message_size_limit"]) <= int(limits["virtual_mailbox_limit"])
-    assert f"{LmtpSettings().listen[0]}\n" in (DEPLOY / "postfix/main.cf").read_text()
-    assert f"\n{EasSettings().submission} inet" in (DEPLOY / "postfix/master.cf").read_text()
 
 
 async def inject(port: int, numbers: range) -> None:
