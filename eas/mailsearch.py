@@ -128,7 +128,7 @@ def _matches(summary: Value, query: MailQuery) -> bool:
 
 
 def _holds(term: Term, summary: Value, whole: str) -> bool:
-    if not term.fields:
+    if not term.fields or term.text not in whole:  # what is nowhere is in none of the fields
         return (term.text in whole) is not term.negated
     texts: list[str] = []
     for name in term.fields:

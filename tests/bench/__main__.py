@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import codec, engine, held, lmtp, mime
+from tests.bench import codec, engine, held, lmtp, mime, search
 from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "held": held.run,
     "lmtp": lmtp.run,
     "mime": mime.run,
+    "search": search.run,
 }
 
 
