@@ -72,8 +72,8 @@ async def handle(context: Context, create: FolderCreate) -> Created:
         values = {"name": create.name, "parent": create.parent, "type": int(create.type)}
         records = [FolderSet(folder, name, value, context.device) for name, value in values.items()]
         # What became of the folder since it was made (renamed, removed) is told by the next FolderSync.
-        told = {folder: Folder(folder, create.name, create.parent, create.type).digest}
-        new_key = await commit_change(context, state, key, view, [] if is_made else records, told)
+        wanted = Folder(folder, create.name, create.parent, create.type)
+        new_key = await commit_change(context, state, key, view, [] if is_made else records, wanted)
         return Created(new_key, folder)
 
 

@@ -5,10 +5,11 @@ What was in them is found in Deleted Items: the state of the account sees to tha
 
 from dataclasses import dataclass
 
-from eas.commands.folders import RECIPIENT_CACHE, TAG, FolderStatus, below, commit_change, presented
+from eas.commands.folders import RECIPIENT_CACHE, TAG, FolderStatus, below, commit_view, presented
 from eas.context import CommandFailed, Context
 from eas.protocol.exchange import EasRequest
 from eas.protocol.versions import Version
+from eas.sync import hierarchy
 from eas.wbxml.element import Element, InvalidValue, MissingElement, element, leaf
 from storage.records import FolderSet
 from storage.state import State
@@ -41,12 +42,11 @@ async def handle(context: Context, delete: FolderDelete) -> str:
         key, view = presented(context, state, delete.sync_key)
         # Of a folder that the device does have, it does not matter who removed it, or that this request did before.
         is_done = delete.server_id in state.folders.gone and delete.server_id in view.known
-        removed = [delete.server_id] if is_done else _checked(state, delete.server_id)
-        records = [] if is_done else [FolderSet(folder, "gone", True, context.device) for folder in removed]
-        earlier = [child for child in state.views.children(key) if delete.server_id not in child.known]
-        dropped = [folder for child in earlier for folder in view.known if folder not in child.known]
-        told = dict.fromkeys((*removed, *dropped))
-        return await commit_change(context, state, key, view, records, told)
+        removed = [] if is_done else _checked(state, delete.server_id)
+        records = [FolderSet(folder, "gone", True, context.device) for folder in removed]
+        known = hierarchy.knowledge(view, state.views.children(key))
+        known = hierarchy.known_after_delete(known, state.folders, delete.server_id)
+        return await commit_view(context, state, hierarchy.next_view(view, key, known), records)
 
 
 def _checked(state: State, server_id: str) -> list[str]:

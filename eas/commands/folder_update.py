@@ -58,7 +58,7 @@ async def handle(context: Context, update: FolderUpdate) -> str:
         moved = {"parent": update.parent} if folder.parent != update.parent else {}
         values = {} if is_done else {**changed, **moved}
         records = [FolderSet(folder.id, name, value, context.device) for name, value in values.items()]
-        return await commit_change(context, state, key, view, records, {folder.id: wanted.digest})
+        return await commit_change(context, state, key, view, records, wanted)
 
 
 def _checked(state: State, update: FolderUpdate) -> Folder:

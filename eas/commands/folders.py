@@ -93,20 +93,11 @@ async def commit_view(context: Context, state: State, view: View, records: Seque
 
 
 async def commit_change(
-    context: Context,
-    state: State,
-    key: ViewId,
-    view: View,
-    records: Sequence[FolderSet],
-    told: Mapping[str, bytes | None],
+    context: Context, state: State, key: ViewId, view: View, records: Sequence[FolderSet], folder: Folder
 ) -> str:
-    """Make *records* durable, with the view in which the device knows of what it did: folder → digest, None: gone."""
+    """Make *records* durable, with the view in which the device has *folder* as it wished."""
     known = hierarchy.knowledge(view, state.views.children(key))
-    for folder, digest in told.items():
-        if digest is None:
-            known.pop(folder, None)
-        else:
-            known[folder] = digest
+    known[folder.id] = folder.digest
     return await commit_view(context, state, hierarchy.next_view(view, key, known), records)
 
 

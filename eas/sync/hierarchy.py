@@ -50,9 +50,50 @@ def knowledge(view: View, children: Iterable[View] = ()) -> dict[str, bytes]:
     known = dict(view.known)
     for child in children:
         for folder, digest in child.known.items():
-            if known.setdefault(folder, POSSIBLE) not in (digest, POSSIBLE):
+            if digest == POSSIBLE or known.setdefault(folder, POSSIBLE) == POSSIBLE:
+                known[folder] = POSSIBLE
+            elif known[folder] != digest:
                 known[folder] = DOUBTFUL
     return known
+
+
+def known_after_delete(known: Mapping[str, bytes], folders: Folders, removed: str) -> dict[str, bytes]:
+    """Return what a device has of *known* once it removed a folder, and by itself all that it takes to lie in there.
+
+    *folders* may be as before or after.  What the device places elsewhere than the server does, or did, it may have
+    dropped or kept.
+    """
+    placed = {**_gone(folders, known), **folders.tree()}
+    agreed = {folder for folder in placed if known.get(folder) == placed[folder].digest}
+    after: dict[str, bytes] = {}
+    for folder, digest in known.items():
+        way = _up(placed, folder)
+        if folder == removed:
+            continue
+        if removed not in way:
+            after[folder] = digest if agreed.issuperset(way) else POSSIBLE
+        elif not agreed.issuperset(way[: way.index(removed)]):
+            after[folder] = POSSIBLE
+    return after
+
+
+def _gone(folders: Folders, wanted: Iterable[str]) -> dict[str, Folder]:
+    """Return those of *wanted* that were removed, as they were last."""
+    return {
+        folder: Folder(folder, str(registers["name"].value), registers["parent"].value, registers["type"].value)
+        for folder in wanted
+        if folder in folders.gone
+        and {"name", "parent", "type"} <= (registers := folders.registers.get(folder, {})).keys()
+    }
+
+
+def _up(placed: Mapping[str, Folder], folder: str | None) -> list[str]:
+    """Return *folder* and what it lies in, upwards; of removed ones there may be rings."""
+    way: list[str] = []
+    while folder is not None and folder in placed and folder not in way:
+        way.append(folder)
+        folder = placed[folder].parent
+    return way
 
 
 def changes(folders: Folders, known: Mapping[str, bytes]) -> Changes:

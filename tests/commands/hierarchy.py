@@ -45,14 +45,17 @@ class FolderList:
     key: str = "0"
     has: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
-    async def sync(self) -> list[tuple[str, str]]:
-        """Apply what FolderSync tells, and return it as (what, id), leaving out the recipient cache."""
+    async def sync(self, most: int | None = None) -> list[tuple[str, str]]:
+        """Apply what FolderSync tells, and return it as (what, id), leaving out the recipient cache.
+
+        With *most* only so many changes are applied, and the key is not kept: the line broke.
+        """
         root = await self.phone.ask(sync(self.key))
         assert root.text(FolderHierarchy.Status) == "1"
         changes = root.first(FolderHierarchy.Changes)
         assert changes is not None
         told = []
-        for change in changes.children[1:]:
+        for change in changes.children[1:][:most]:
             server_id = change.text(FolderHierarchy.ServerId)
             if server_id == "RI":
                 continue
@@ -60,12 +63,14 @@ class FolderList:
             if change.tag is FolderHierarchy.Delete:
                 self.drop(server_id)
             else:
+                assert change.tag is FolderHierarchy.Add or server_id in self.has
                 self.has[server_id] = (
                     change.text(FolderHierarchy.ParentId),
                     change.text(FolderHierarchy.DisplayName),
                     change.text(FolderHierarchy.Type),
                 )
-        self.key = root.text(FolderHierarchy.SyncKey)
+        if most is None:
+            self.key = root.text(FolderHierarchy.SyncKey)
         return told
 
     async def create(self, name: str, parent: str = "0", kind: int = 12) -> str:

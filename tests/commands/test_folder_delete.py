@@ -114,3 +114,23 @@ async def test_what_others_put_into_it_meanwhile_goes_too(listing: FolderList) -
     await listing.delete(made)
     assert await listing.sync() == []
     assert listing.has == await listing.truth()
+
+
+async def test_what_others_moved_out_of_it_stays_on_the_phone(office: Office, listing: FolderList) -> None:
+    outer = await listing.create("Outer")
+    inner = await listing.create("Inner", outer)
+    await listing.phone.commit(FolderSet(inner, "parent", "inbox"))
+    await listing.delete(outer)
+    assert inner not in listing.has
+    assert await listing.sync() == [("Add", inner)]
+    assert listing.has == await listing.truth()
+
+
+async def test_what_others_moved_into_it_goes_from_the_phone(office: Office, listing: FolderList) -> None:
+    outer = await listing.create("Outer")
+    inner = await listing.create("Inner")
+    await listing.phone.commit(FolderSet(inner, "parent", outer))
+    await listing.delete(outer)
+    assert inner in listing.has
+    assert await listing.sync() == [("Delete", inner)]
+    assert listing.has == await listing.truth()
