@@ -1,9 +1,12 @@
 """`petitbleu demo`: a whole server to try."""
 
 import argparse
+import asyncio
 import json
 import os
+import signal
 import tempfile
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo until it is told to end."""
     check_packages()
     with ExitStack() as stack:
+        signal.signal(signal.SIGTERM, _end)
         folder = arguments.dir
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="petitbleu-demo-")))
@@ -90,7 +94,8 @@ def _serve(demo: Demo, workers: int, *, as_json: bool) -> int:
     with ExitStack() as stack:
         ports = reserve(site, stack)  # an address in use is told before accounts are made
         demo_server.prepare_files(demo)
-        uvloop.run(demo_server.fill(demo, ports.lmtp[0][1]))
+        uvloop.run(_until_told(demo_server.fill(demo, ports.lmtp[0][1])))
+        signal.signal(signal.SIGTERM, _end)  # the loop's end has put it back
 
         def ready() -> None:
             if screen is not None:
@@ -99,6 +104,21 @@ def _serve(demo: Demo, workers: int, *, as_json: bool) -> int:
                 print(json.dumps(_told(ports, demo.accounts)), flush=True)
 
         return serve(site, ports, workers, ready)
+
+
+async def _until_told(work: Coroutine[None, None, object]) -> None:
+    """Run *work*; SIGTERM ends the command in the midst of it."""
+    task = asyncio.create_task(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise SystemExit(0) from None
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End the command cleanly, also before it serves: a temporary folder goes."""
+    raise SystemExit(0)
 
 
 def _told(ports: Ports, accounts: int) -> dict[str, object]:

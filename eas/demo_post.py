@@ -27,7 +27,7 @@ class OwnDelivery:
                     writer.close()
                     with suppress(OSError):
                         await writer.wait_closed()
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
+        except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
             raise SubmissionFailed(repr(error), permanent=False) from error
 
 

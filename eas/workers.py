@@ -157,8 +157,8 @@ class _Supervisor:
 
     def _ended(self, pid: int, worker: _Worker, code: int) -> None:
         if self._stop_by is not None:
-            if code != 0:
-                self._code = self._code or 1
+            if code not in (0, -signal.SIGTERM):  # one that was just starting dies of the signal itself
+                self._code = 1
             return
         if self._waiting_for > 0:  # it does not even start: what was wrong, it has said
             self._code = 1

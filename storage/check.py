@@ -17,7 +17,7 @@ import msgpack
 from storage import blobs, checkpoint, objects, paths
 from storage.account import Account
 from storage.chunks import Shape
-from storage.engine import Engine, EngineError, Entry, NotFound
+from storage.engine import Engine, EngineError, Entry, NotFound, after_prefix
 from storage.items import Item
 from storage.key_objects import Vault, load
 from storage.pages import unpack_contents, unpack_page
@@ -115,7 +115,7 @@ async def _accounts(engine: Engine, report: Report) -> AsyncIterator[str]:
             after = found[0].key
             continue
         yield account
-        after = prefix + "~"
+        after = after_prefix(prefix)
 
 
 async def _listed(engine: Engine, prefix: str, report: Report) -> dict[Kind, list[Entry]]:
