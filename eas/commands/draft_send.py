@@ -8,10 +8,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from eas import outbox
+from eas.commands.sync_acts import BadItem, parse_changes
 from eas.commands.sync_request import CollectionRequest, Command, SyncRequest
 from eas.commands.sync_response import SyncStatus
 from eas.context import Context
-from eas.items.draft import BadDraft, parse_draft
+from eas.items.draft import BadDraft, light_of, parse_draft
 from eas.mail.compose import NoRecipient, TooManyRecipients, UnreadableMime
 from eas.mail.draft_edit import Author, edited, new_draft, undated
 from eas.outcomes import Letter, Outcome
@@ -78,11 +79,12 @@ async def _is_key_alive(context: Context, collection: CollectionRequest) -> bool
 
 async def _send(context: Context, command: Command) -> int:
     try:
+        parse_changes(light_of(command.data), None)  # of no use to what is gone, but it must be right
         if command.tag is TAG.Add:
             return await _send_new(context, command)
         if command.tag is TAG.Change:
             return await _send_stored(context, command)
-    except (BadDraft, UnreadableMime):
+    except (BadDraft, BadItem, UnreadableMime):
         return SyncStatus.CONVERSION
     except (NoRecipient, TooManyRecipients):
         return Common.INVALID_RECIPIENTS

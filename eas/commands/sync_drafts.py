@@ -11,13 +11,13 @@ from eas.commands.draft_send import Sent, author_of, send
 from eas.commands.sync_acts import Acts, BadItem, parse_changes
 from eas.commands.sync_request import Command
 from eas.commands.sync_response import Reply, SyncStatus
-from eas.items.draft import LIGHT, MIME, BadDraft, DraftChanges, parse_draft, render_stored
+from eas.items.draft import MIME, BadDraft, DraftChanges, heavy_of, light_of, parse_draft, render_stored
 from eas.mail.compose import UnreadableMime
 from eas.mail.draft_edit import edited, new_draft, new_parts
 from eas.protocol.status import Common
 from eas.protocol.versions import Version
 from eas.wbxml import pages
-from eas.wbxml.element import Element, element
+from eas.wbxml.element import Element
 from eas.wbxml.encoder import encode
 from storage.folders import DRAFTS, Folder
 from storage.items import Item
@@ -72,7 +72,7 @@ def _tell_sent(acts: Acts, command: Command, sent: Sent) -> None:
 
 async def _add(acts: Acts, command: Command) -> None:
     collection, changes = acts.collection, parse_draft(command.data)
-    values = {"read": True, **parse_changes(_light(command.data), None), "draft": True}
+    values = {"read": True, **parse_changes(light_of(command.data), None), "draft": True}
     item, is_known = collection.item_of(command.client_id)
     summary = await _summary(acts, item) if is_known else None
     content: Content | None = None
@@ -110,7 +110,7 @@ async def _change(acts: Acts, command: Command) -> None:
         acts.reply(command, SyncStatus.NOT_FOUND)
         return
     changes = parse_draft(command.data)
-    light = parse_changes(_light(command.data), item)
+    light = parse_changes(light_of(command.data), item)
     removed = changes.removed_paths(command.server_id)
     if not acts.set_values(command, item, light) or changes.is_empty:
         return
@@ -173,17 +173,8 @@ def _stored(server_id: str, summary: Summary, changes: DraftChanges, *, is_new: 
     return render_stored(summary.conversation_id, summary.conversation_index, references)
 
 
-def _light(data: Element | None) -> Element:
-    return element(TAG.ApplicationData, *(child for child in _children(data) if child.tag in LIGHT))
-
-
-def _children(data: Element | None) -> list[Element]:
-    return data.children if data is not None else []
-
-
 def _digest(acts: Acts, data: Element | None) -> bytes:
-    heavy = element(TAG.ApplicationData, *(child for child in _children(data) if child.tag not in LIGHT))
-    return keyed_hash(acts.context.account.keys.ids, b"edit", encode(heavy), size=12)
+    return keyed_hash(acts.context.account.keys.ids, b"edit", encode(heavy_of(data)), size=12)
 
 
 def _now(acts: Acts) -> datetime:

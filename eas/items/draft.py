@@ -24,7 +24,7 @@ _TEXTS: Final[dict[Tag, str]] = {
     EMAIL.ReplyTo: "reply_to",
     EMAIL.Subject: "subject",
 }
-_WITH_MIME: Final = (EMAIL.Importance, BASE.Attachments, BASE.Body, *LIGHT)
+_WITH_MIME: Final = (EMAIL.Importance, BASE.Attachments, BASE.Body)
 
 
 class BadDraft(Exception):
@@ -76,22 +76,21 @@ class DraftChanges:
 
 def parse_draft(data: Element | None) -> DraftChanges:
     """Read ApplicationData, but for what is LIGHT.  Raises `BadDraft`."""
-    children = [child for child in (data.children if data is not None else ()) if child.tag not in LIGHT]
+    found = heavy_of(data)
     try:
-        body = data.first(BASE.Body) if data is not None else None
+        body, attachments = found.first(BASE.Body), found.first(BASE.Attachments)
         body_type = body.number(BASE.Type) if body is not None else None
         if body_type not in (None, PLAIN, HTML, MIME):
             raise BadDraft(f"Body of Type {body_type}")
         allowed = _WITH_MIME if body_type == MIME else (*_WITH_MIME, *_TEXTS)
-        for child in children:
+        for child in found.children:
             if child.tag not in allowed:
                 raise BadDraft(child.tag.name)
-        importance = data.number_or(EMAIL.Importance, None) if data is not None else None
+        importance = found.number_or(EMAIL.Importance, None)
         if importance not in (None, 0, 1, 2):
             raise BadDraft(f"Importance {importance}")
-        attachments = data.first(BASE.Attachments) if data is not None else None
         return DraftChanges(
-            {_TEXTS[child.tag]: _text(child, TEXT_CHARS_MAX) for child in children if child.tag in _TEXTS},
+            {_TEXTS[child.tag]: _text(child, TEXT_CHARS_MAX) for child in found.children if child.tag in _TEXTS},
             importance,
             body_type,
             body.opaque_or(BASE.Data, b"") if body is not None else b"",
@@ -100,6 +99,20 @@ def parse_draft(data: Element | None) -> DraftChanges:
         )
     except (MissingElement, InvalidValue) as error:
         raise BadDraft(str(error)) from error
+
+
+def light_of(data: Element | None) -> Element:
+    """Return ApplicationData with what is LIGHT alone."""
+    return element(pages.AirSync.ApplicationData, *(child for child in _children(data) if child.tag in LIGHT))
+
+
+def heavy_of(data: Element | None) -> Element:
+    """Return ApplicationData without what is LIGHT."""
+    return element(pages.AirSync.ApplicationData, *(child for child in _children(data) if child.tag not in LIGHT))
+
+
+def _children(data: Element | None) -> list[Element]:
+    return data.children if data is not None else []
 
 
 def _text(child: Element, longest: int) -> str:

@@ -63,10 +63,10 @@ def draft(fields: Draft, now: datetime, message_id: str, previous: bytes = b"") 
         before = Block(previous)
     except HeaderTooLong as error:
         raise UnreadableMime from error
+    _set_importance(block, fields)  # before the others, here as in the first version: the same draft, the same bytes
     for name, field in before.fields:
         if name in _KEPT_FIELDS and not block.has(name):
             block.put(name, field.rstrip(b"\r\n") + b"\r\n")
-    _set_importance(block, fields)
     if not block.has(b"message-id"):
         block.put(b"message-id", raw_field("Message-ID", message_id))
     if not block.has(b"date"):
