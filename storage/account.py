@@ -223,6 +223,10 @@ class Account:
         """Return a range of a content.  Raises `NotFound`, `SealError`."""
         return await blobs.read(self._engine, self.id, content, start, size)
 
+    async def read_many(self, ranges: Sequence[blobs.Range]) -> list[bytes | None]:
+        """Return ranges of several contents, None for one that is to be read by itself.  Raises `Unavailable`."""
+        return await blobs.read_many(self._engine, self.id, ranges)
+
     def stream(self, content: Content, start: int = 0, size: int | None = None) -> AsyncIterator[bytes]:
         """Yield a range of a content in pieces of at most 1 MiB."""
         return blobs.stream(self._engine, self.id, content, start, size)

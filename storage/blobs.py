@@ -4,12 +4,15 @@ A blob's name is fresh for every deposit: two nodes that store the same mail at 
 two keys.  What no record names in the end is an orphan, and the collector's.
 """
 
+import asyncio
 import mmap
-from collections.abc import AsyncIterator
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 from storage import chunks, paths, seal
-from storage.engine import Engine
+from storage.engine import Damaged, Engine, NotFound
 from storage.records import Content, Value
 
 Buffer: TypeAlias = bytes | mmap.mmap
@@ -18,6 +21,16 @@ PIECE_BYTES = 1 << 20
 """How much is sealed, or opened, at a time."""
 STREAMED_BYTES_MIN = 1 << 20
 """Greater contents go to the engine as a stream: memory stays bounded."""
+AHEAD_BYTES_MAX = 1 << 20
+"""How much `read_many` reads; the rest is read when its turn comes."""
+
+
+class Range(NamedTuple):
+    """Bytes of a content; *size* may reach past the end."""
+
+    content: Content
+    start: int
+    size: int
 
 
 async def store(engine: Engine, account: str, plain: Buffer, summary: Value, *, head: bytes = b"") -> Content:
@@ -63,6 +76,55 @@ async def read(engine: Engine, account: str, content: Content, start: int = 0, s
         return b""
     sealed = await engine.get(name, span.start, span.size)
     return chunks.open_range(content.key, name, shape, start, size, sealed)
+
+
+async def read_many(engine: Engine, account: str, ranges: Sequence[Range]) -> list[bytes | None]:
+    """Return *ranges*, in order; None for one that is to be read by itself: too much, or not to be had.
+
+    Contents of one chunk come in one request to the engine, others in one each, all at once.  Raises `Unavailable`.
+    """
+    small: list[int] = []
+    others: list[int] = []
+    left = AHEAD_BYTES_MAX
+    for place, (content, start, size) in enumerate(ranges):
+        try:
+            shape = chunks.Shape.unpack(content.shape)
+        except ValueError:
+            continue
+        left -= shape.span(start, size).size
+        if left < 0:
+            break
+        (small if shape.chunks == 1 else others).append(place)
+    pieces = await asyncio.gather(
+        _read_whole(engine, account, [ranges[place] for place in small]),
+        *(_read_one(engine, account, ranges[place]) for place in others),
+    )
+    found = dict(zip(small + others, chain.from_iterable(pieces), strict=True))
+    return [found.get(place) for place in range(len(ranges))]
+
+
+async def _read_one(engine: Engine, account: str, wanted: Range) -> list[bytes | None]:
+    try:
+        return [await read(engine, account, *wanted)]
+    except (NotFound, Damaged, seal.SealError):
+        return [None]
+
+
+async def _read_whole(engine: Engine, account: str, ranges: Sequence[Range]) -> list[bytes | None]:
+    """Return ranges of contents of one chunk."""
+    names = [paths.blob(account, wanted.content.blob) for wanted in ranges]
+    try:
+        objects = await engine.get_many(names) if names else []
+    except Damaged:  # one of them, which is found out when each is read by itself
+        objects = [None] * len(names)
+    found: list[bytes | None] = []
+    for (content, start, size), name, sealed in zip(ranges, names, objects, strict=True):
+        found.append(None)
+        if sealed is not None:
+            with suppress(seal.SealError):
+                shape = chunks.Shape.unpack(content.shape)
+                found[-1] = chunks.open_range(content.key, name, shape, start, size, sealed)
+    return found
 
 
 async def stream(

@@ -5,6 +5,7 @@ not stop its folder: it counts as told, is logged, and noted for the administrat
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,19 +14,18 @@ from eas.commands.options import Options
 from eas.commands.sync_response import CollectionAnswer, Told
 from eas.context import Context
 from eas.items.email import render_email, render_news
-from eas.mail.email_item import email_of, load_body
+from eas.mail.email_item import Message, email_of, read_ahead
 from eas.sync.delta import Act, Plan, Step
 from eas.wbxml.element import Element
 from storage.engine import Unavailable
 from storage.message.summary import Summary
-from storage.records import Content
 from storage.state import State
 
 _LIGHT = {"read", "flag", "categories"}
 """Properties that are told by themselves; of others the whole item is sent."""
 _ITEM_BYTES = 600
 """What an item weighs beside its body, roughly."""
-_CONTENTS_AT_ONCE = 32
+_MESSAGES_AT_ONCE = 32
 
 _log = structlog.get_logger(__name__)
 
@@ -43,48 +43,62 @@ class Renderer:
 
     async def tell(self, plan: Plan, wanted: int, options: Options, answer: CollectionAnswer) -> int:
         """Render the first *wanted* steps of *plan* into *answer*, or fewer; return how many were told."""
-        folder = plan.view.folder
-        contents: dict[str, Content] = {}
+        folder, steps = plan.view.folder, plan.steps[:wanted]
+        messages: dict[str, Message] = {}
         forced = plan.forced()
-        for place, step in enumerate(plan.steps[:wanted]):
+        for place, step in enumerate(steps):
             if place >= max(forced, 1) and self._is_exhausted():
                 return place
-            if place % _CONTENTS_AT_ONCE == 0:
-                ahead = plan.steps[place : min(place + _CONTENTS_AT_ONCE, wanted)]
-                contents = await self.state.contents(step.item.id for step in ahead if _is_rendered(step))
-            answer.told += await self._told(step, folder, options, contents.get(step.item.id))
+            if place % _MESSAGES_AT_ONCE == 0:
+                messages = await self._messages(steps[place : place + _MESSAGES_AT_ONCE], options)
+            answer.told += await self._told(step, folder, messages.get(step.item.id))
         return wanted
+
+    async def _messages(self, steps: Sequence[Step], options: Options) -> dict[str, Message]:
+        """Return the mails of those of *steps* that show them; what their bodies take is read in one go."""
+        contents = await self.state.contents(step.item.id for step in steps if _is_rendered(step))
+        messages: dict[str, Message] = {}
+        for item, content in contents.items():
+            try:
+                summary = Summary.unpack(content.summary)
+                messages[item] = Message.planned(content, summary, options.wish, self.context.version)
+            except Exception:
+                _log.exception("sync.item_unreadable", device=self.context.device, item=item)
+        whole = [messages[step.item.id] for step in steps if step.item.id in messages and not _is_light(step)]
+        await read_ahead(self.context.account, whole)
+        return messages
 
     def _is_exhausted(self) -> bool:
         return self.left_bytes <= 0 or asyncio.get_running_loop().time() >= self.context.deadline
 
-    async def _told(self, step: Step, folder: str, options: Options, content: Content | None) -> list[Told]:
+    async def _told(self, step: Step, folder: str, message: Message | None) -> list[Told]:
         server_id = f"{folder}:{step.item.id}"
         if not self.context.client.takes_own_moves and self._is_own_move(step):
             return []
         if not _is_rendered(step):
             return [Told(step.act, server_id)]
         try:
-            data = await self._data(step, folder, options, content)
+            data = await self._data(step, folder, message)
         except Unavailable:
             raise
         except Exception:
             _log.exception("sync.item_failed", device=self.context.device, item=server_id)
             return []
+        if step.act is Act.CHANGE and not data:
+            return []  # news of what this version of the protocol does not know
         told = [Told(step.act, server_id, data)]
         if step.known_before and not self.context.client.upserts:
             told.insert(0, Told(Act.DELETE, server_id))
         return told
 
-    async def _data(self, step: Step, folder: str, options: Options, content: Content | None) -> list[Element]:
+    async def _data(self, step: Step, folder: str, message: Message | None) -> list[Element]:
         version = self.context.version
-        if content is None:
+        if message is None:
             raise LookupError(f"no content of {step.item.id}")
-        summary = Summary.unpack(content.summary)
-        email = email_of(step.item, folder, summary)
-        if step.act is Act.CHANGE and _LIGHT.issuperset(step.names):
+        email = email_of(step.item, folder, message.summary)
+        if _is_light(step):
             return render_news(email, version, step.names)
-        body = await load_body(self.context.account, content, summary, options.wish, version)
+        body = await message.body(self.context.account)
         self.left_bytes -= _ITEM_BYTES + len(body.data or "")
         return render_email(email, version, body)
 
@@ -99,3 +113,7 @@ class Renderer:
 
 def _is_rendered(step: Step) -> bool:
     return step.act in (Act.ADD, Act.CHANGE)
+
+
+def _is_light(step: Step) -> bool:
+    return step.act is Act.CHANGE and _LIGHT.issuperset(step.names)

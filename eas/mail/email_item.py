@@ -1,6 +1,6 @@
 """From a stored mail to what a device is shown: row, summary and the needed bytes of the message."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from eas.mail import body as bodies
 from eas.mail.body import Body, Preference
 from eas.protocol.versions import Version
 from storage.account import Account
+from storage.blobs import Range
 from storage.folders import DRAFTS
 from storage.items import Item
 from storage.message.summary import Part, Summary
@@ -79,11 +80,44 @@ def attachments_of(server_id: str, parts: Sequence[Part]) -> tuple[Attachment, .
     )
 
 
+@dataclass(slots=True)
+class Message:
+    """A stored mail whose body is wanted; `pieces`: the bytes that the plan asks for, as far as they have been read."""
+
+    content: Content
+    summary: Summary
+    plan: bodies.Plan
+    pieces: list[bytes | None]
+
+    @classmethod
+    def planned(cls, content: Content, summary: Summary, wish: Wish, version: Version) -> "Message":
+        """Choose the body; nothing is read yet."""
+        plan = bodies.plan(summary, wish.preferences, wish.mime_support, version, mime_truncation=wish.mime_truncation)
+        return cls(content, summary, plan, [None if size else b"" for _, size in plan.ranges])
+
+    async def body(self, account: Account) -> Body:
+        """Return the body; reads what was not read ahead.  Raises `EngineError`, `SealError`."""
+        pieces = [
+            await account.read(self.content, *span) if piece is None else piece
+            for span, piece in zip(self.plan.ranges, self.pieces, strict=True)
+        ]
+        return bodies.render(self.plan, pieces)
+
+
+async def read_ahead(account: Account, messages: Iterable[Message]) -> None:
+    """Read what the bodies of *messages* take, in as few requests as can be.  Raises `Unavailable`.
+
+    What is too much for that, or cannot be read, is left to `Message.body`.
+    """
+    missing = [(each, place) for each in messages for place, piece in enumerate(each.pieces) if piece is None]
+    pieces = await account.read_many([Range(each.content, *each.plan.ranges[place]) for each, place in missing])
+    for (message, place), piece in zip(missing, pieces, strict=True):
+        message.pieces[place] = piece
+
+
 async def load_body(account: Account, content: Content, summary: Summary, wish: Wish, version: Version) -> Body:
     """Return the body that the device wants; reads the ranges of the message that it takes.
 
     Raises `EngineError`, `SealError`.
     """
-    plan = bodies.plan(summary, wish.preferences, wish.mime_support, version, mime_truncation=wish.mime_truncation)
-    pieces = [await account.read(content, start, size) if size else b"" for start, size in plan.ranges]
-    return bodies.render(plan, pieces)
+    return await Message.planned(content, summary, wish, version).body(account)
