@@ -1,6 +1,5 @@
 """The Body element of a mail: what `plan` chose, made of the bytes that it asked for ([MS-ASAIRS] Body)."""
 
-import re
 from collections.abc import Sequence
 
 from eas.mail.body_plan import (
@@ -24,8 +23,7 @@ __all__ = ["Body", "BodyType", "MimeSupport", "Plan", "Preference", "Range", "pl
 
 LINKS_FROM_BYTES = 2048  # a shorter text is shown in lists, where targets of links are noise
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
-_LINE_END = re.compile("\r\n|\r|\n|\u2028|\u2029|\x85")
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 
 
 def render(plan: Plan, pieces: Sequence[bytes]) -> Body:
@@ -83,8 +81,13 @@ def _plain(source: Part, piece: bytes, limit: int | None) -> bytes:
 
 
 def wire_text(text: str) -> str:
-    """Text as phones expect it: CRLF line ends, no NUL and no other control characters."""
-    return _LINE_END.sub("\r\n", _CONTROL.sub("", text))
+    """Text as phones expect it: CRLF line ends, no NUL and no other control characters.
+
+    Every body goes through here, so it is done by what runs in C: a regular expression costs five times as much.
+    """
+    data = text.encode("utf-8", "surrogatepass").translate(None, _CONTROLS)
+    clean = data.decode("utf-8", "surrogatepass").replace("\ufffe", "").replace("\uffff", "")
+    return "\r\n".join(f"{clean}.".splitlines())[:-1]  # the full stop: what ends the last line is an end, too
 
 
 def _cut(body_type: int, content: bytes, limit: int | None) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas.mail.body import LINKS_FROM_BYTES, Body, BodyType, MimeSupport, Preference, plan, render
+from eas.mail.body import LINKS_FROM_BYTES, Body, BodyType, MimeSupport, Preference, plan, render, wire_text
 from eas.mail.body_plan import CONVERTED_BYTES_MAX
 from eas.protocol.versions import Version
 from storage.message.html import html_to_text
@@ -84,6 +84,12 @@ def test_the_text_of_an_alternative_is_taken_as_it_is() -> None:
 
 def test_plain_text_has_crlf_line_ends_and_no_controls() -> None:
     assert body_of(plain("a\nb\r\nc\rd\0\x07e"), Preference(1)).data == "a\r\nb\r\nc\r\nde"
+
+
+@given(st.text("ab \r\n\t\0\x0b\x0c\x1c\x7f\x85\u2028\u2029\ufffe\uffffé\ud800"))
+def test_every_line_end_becomes_crlf_and_every_control_goes(text: str) -> None:
+    bare = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]", "", text)
+    assert wire_text(text) == re.sub("\r\n|[\r\n\x85\u2028\u2029]", "\r\n", bare)
 
 
 def test_rtf_alone_is_answered_without_data() -> None:
