@@ -84,7 +84,8 @@ async def _begin(context: Context, letter: Letter) -> Attempt | Outcome:
     async with account.turn() as state:
         now_ms = stamp_ms(account.tick())
         send_id = current_id(state.sends, name, now_ms)
-        out = _built(context, letter.mime, state.sends, name, send_id)
+        # A big message takes a while to look through; the state stays as it is meanwhile, for the turn is ours.
+        out = await asyncio.to_thread(_built, context, letter.mime, state.sends, name, send_id)
         if (verdict := _verdict(context, state.sends, name, send_id, out, now_ms, None)) is not None:
             return verdict
         process = context.services.feed.process_id
