@@ -197,7 +197,9 @@ async def test_garbage_is_not_heard(join_machine: Callable[[], MachineFeed], fol
     feed = join_machine()
     heard = Heard(feed)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
-        stranger.connect(str(folder / "feed" / f"{feed.process_id}.sock"))
+        place = os.open(folder / "feed", os.O_PATH)  # the folder's own path may be too long for a socket
+        stranger.connect(f"/proc/self/fd/{place}/{feed.process_id}.sock")
+        os.close(place)
         for datagram in [b"", b"\xc1", b"[", msgpack.packb([[1, 2, 3], ["a", "b", "c"], ["a", "b"]]), b"x" * 20_000]:
             stranger.send(datagram)
         stranger.send(encode({("account", "writer"): 1}))
