@@ -22,7 +22,7 @@ from storage.engine import Unavailable
 from storage.folders import TRASH
 from storage.items import Item
 from storage.message.summary import Summary
-from storage.records import Value
+from storage.records import Set, Value
 
 TAG = pages.AirSync
 CATEGORY_CHARS_MAX = 255
@@ -51,6 +51,8 @@ class Acts:
     """Content bytes of items that were added."""
     _given: dict[tuple[str, str], Value] = field(default_factory=dict)
     """What this request gave so far, by item and property: the last command on an item counts."""
+    _disputed: set[str] = field(default_factory=set)
+    """Items of which a change lost a conflict."""
 
     async def run(self, command: Command) -> None:
         """Carry out a Change, Delete or Fetch."""
@@ -140,9 +142,17 @@ class Acts:
                 over = item.registers[name].stamp if self._was_changed(name, item) else None
                 self.collection.set(item.id, name, value, over=over)
                 self._given[item.id, name] = value
-        if lost:  # the server's value is told in this very answer
+        if lost:
+            self._disputed.add(item.id)
             self.reply(command, SyncStatus.CONFLICT)
+        self._echo(item.id)
         return not lost
+
+    def _echo(self, item: str) -> None:
+        """Let a device that lost a conflict hear of the item's every change: it takes the server's version of it all."""
+        if item in self._disputed:
+            records = enumerate(self.collection.records)
+            self.collection.echoed |= {at for at, one in records if isinstance(one, Set) and one.item == item}
 
     def is_lost(self, name: str, item: Item) -> bool:
         """Whether a change of the property loses: somebody else changed it since the device last heard of it."""

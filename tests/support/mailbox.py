@@ -172,14 +172,14 @@ class Folder:
         return found[0]
 
     def _apply_told(self, result: SyncResult) -> None:
+        for server_id in result.deleted + result.soft_deleted:  # first: a phone without upserts gets Delete and Add
+            self.items.pop(server_id, None)
         for item in result.added:
             self.items[item.server_id] = Item(item.server_id, dict(item.properties))
         for item in result.changed:
             if item.server_id not in self.items:
                 raise ConfusedPhone(f"folder {self.collection_id}: a Change of the unknown {item.server_id}")
             self.items[item.server_id].properties |= item.properties
-        for server_id in result.deleted + result.soft_deleted:
-            self.items.pop(server_id, None)
 
     def _apply_own(self, result: SyncResult, sent: Sequence[Element]) -> None:
         """Keep what the phone sent, unless the server said that it failed."""
