@@ -18,7 +18,8 @@ from eas.address import parse_address, shown, url
 from eas.cli_input import count
 from eas.demo import ACCOUNTS_MAX, Demo
 from eas.packages import check_packages
-from eas.process import Ports, Site, reserve, serve
+from eas.process import Site, serve
+from eas.process_ports import Ports, reserve
 from lmtp.settings import TcpAddress, parse_listen
 from storage.logs import set_up_logging
 
@@ -92,7 +93,7 @@ def _serve(demo: Demo, workers: int, *, as_json: bool) -> int:
         wrap=screen.wrap if screen else lambda app: None,
     )
     with ExitStack() as stack:
-        ports = reserve(site, stack)  # an address in use is told before accounts are made
+        ports = reserve(site.eas, site.lmtp.listen, stack)  # an address in use is told before accounts are made
         demo_server.prepare_files(demo)
         uvloop.run(_until_told(demo_server.fill(demo, ports.lmtp[0][1])))
         signal.signal(signal.SIGTERM, _end)  # the loop's end has put it back

@@ -12,7 +12,8 @@ from eas.cli_settings import AllSettings, add_config, load
 from eas.context import Submit
 from eas.mail.submission import Submission
 from eas.packages import check_packages
-from eas.process import Ports, Site, reserve, serve
+from eas.process import Site, serve
+from eas.process_ports import Ports, reserve
 from storage.logs import set_up_logging
 from storage.startup import read_deployment_key
 
@@ -29,7 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "serve",
         help="run the server: ActiveSync for phones, LMTP for incoming mail",
-        description="Run the server until SIGTERM or Ctrl-C: ActiveSync for phones, LMTP for incoming mail.",
+        description="Run the server until SIGTERM or Ctrl-C: ActiveSync for phones, LMTP for incoming mail.  "
+        "SIGHUP has it read renewed certificates.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     set_up_logging(settings.storage.log_level, address_key=key)
     with ExitStack() as stack:
         site = site_of(settings)
-        return serve(site, reserve(site, stack), arguments.workers, lambda: None)
+        return serve(site, reserve(site.eas, site.lmtp.listen, stack), arguments.workers, lambda: None)
 
 
 def site_of(settings: AllSettings) -> Site:

@@ -51,7 +51,7 @@ def load(path: Path) -> AllSettings:
 
 def _check(settings: Settings, where: str) -> None:
     """Raise `SettingError` for texts of the HTTP side that do not say what they should."""
-    for name in ("http", "https", "submission"):
+    for name in ("http", "https", "https_old", "submission"):
         text = getattr(settings, name)
         try:
             if text:

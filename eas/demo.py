@@ -14,7 +14,7 @@ from eas.context import Submit
 from eas.demo_mails import SENDER, sample_mails
 from eas.demo_post import OwnDelivery
 from eas.mail.submission import Submission
-from eas.process import Ports
+from eas.process_ports import Ports
 from eas.settings import Settings
 from lmtp.settings import Settings as LmtpSettings
 from storage import paths

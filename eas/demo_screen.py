@@ -10,7 +10,7 @@ from eas.address import is_everywhere, shown, url
 from eas.app import App
 from eas.credentials import parse_basic
 from eas.demo import Demo, address, password
-from eas.process import Ports
+from eas.process_ports import Ports
 from eas.protocol.exchange import EasResponse, Held, HttpRequest
 from eas.protocol.query import BadDevice, UnreadableQuery, parse_query
 from eas.protocol.versions import UnknownCommand, UnknownVersion
@@ -73,12 +73,32 @@ class _Shown:
     async def answer(self, request: HttpRequest) -> EasResponse | Held:
         started = time.perf_counter()
         answer = await self.answerer.answer(request)
-        took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
+        asked = f"{_who(request)}: {_what(request)}"
         if isinstance(answer, EasResponse):
-            tell(f"{_who(request)}: {_what(request)} → {answer.status}, {_size(answer)}, {took}")
-        else:
-            tell(f"{_who(request)}: {_what(request)} waits for news")
-        return answer
+            tell(f"{asked} → {_answered(answer)}, {(time.perf_counter() - started) * 1000:.0f} ms")
+            return answer
+        tell(f"{asked} waits for news")
+        return _ShownWait(answer, asked, started)
+
+
+@dataclass(frozen=True, slots=True)
+class _ShownWait:
+    """Shows how a wait ends (`eas.protocol.exchange.Held`)."""
+
+    held: Held
+    asked: str
+    started: float
+
+    def begin(self, reply: Callable[[EasResponse], None]) -> None:
+        def shown(answer: EasResponse) -> None:
+            tell(f"{self.asked} → {_answered(answer)}, after waiting {time.perf_counter() - self.started:.1f} s")
+            reply(answer)
+
+        self.held.begin(shown)
+
+    def abandon(self) -> None:
+        tell(f"{self.asked} waits no more: the phone is gone")
+        self.held.abandon()
 
 
 def _who(request: HttpRequest) -> str:
@@ -96,9 +116,9 @@ def _what(request: HttpRequest) -> str:
     return f"{query.command} from {query.device_type[:_SHOWN_CHARS_MAX]} {query.device_id[:_SHOWN_CHARS_MAX]}"
 
 
-def _size(answer: EasResponse) -> str:
+def _answered(answer: EasResponse) -> str:
     size = len(answer.body) if isinstance(answer.body, bytes) else answer.size
-    return "a stream" if size is None else f"{size:,} bytes"
+    return f"{answer.status}, {'a stream' if size is None else f'{size:,} bytes'}"
 
 
 def _to_last(name: Callable[[int], str], count: int) -> str:

@@ -7,44 +7,34 @@ opens the store for itself, after the fork.
 import asyncio
 import os
 import signal
-import socket
-import ssl
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 import uvloop
 
-from eas import tls, workers
-from eas.address import is_everywhere, parse_address, written
+from eas import workers
+from eas.address import written
 from eas.app import App, tune_collector
 from eas.context import Submit
 from eas.explained import EXPLAINED, CannotListen, explain
 from eas.listeners import Listener
+from eas.process_ports import Ports, open_lmtp
+from eas.process_tls import Encryption, encryption
 from eas.settings import Settings
 from eas.workers import Lifeline
-from lmtp.listen import open_sockets
 from lmtp.observer import Observer
 from lmtp.settings import Settings as LmtpSettings
-from lmtp.settings import TcpAddress, parse_listen
 from storage.opening import open_store
 from storage.settings import Settings as StorageSettings
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where a server listens, as (host, port); None for nowhere."""
-
-    http: tuple[str, int] | None
-    https: tuple[str, int] | None
-    lmtp: tuple[tuple[str, int], ...]
-    lmtp_unix: tuple[socket.socket, ...] = ()
-    """Unix sockets, which several processes share by inheritance."""
+def _unchanged(_app: App) -> None:
+    """Put nothing around an app's parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,101 +49,36 @@ class Site:
     """Where a self-signed certificate is kept."""
     tls_names: tuple[str, ...] = ("localhost",)
     observer: Observer | None = None
-    wrap: Callable[[App], None] = field(default=lambda app: None)
+    wrap: Callable[[App], None] = field(default=_unchanged)
     """May put something around the app's parts before it starts."""
 
 
 def serve(site: Site, ports: Ports, count: int, ready: Callable[[], None]) -> int:
     """Run *count* processes on *ports* (of `reserve`) until SIGTERM or SIGINT; return the exit code.
 
-    *ready* is called when all listen.  Raises `EXPLAINED`.
+    *ready* is called when all listen.  SIGHUP reads certificates again.  Raises `EXPLAINED`.
     """
-    context = tls_context(site)
+    encrypted = encryption(site.eas, site.tls_folder, site.tls_names)
     if count == 1:
-        uvloop.run(_run(site, ports, context, ready=ready))
+        uvloop.run(_run(site, ports, encrypted, ready=ready))
         return 0
-    return workers.supervise(count, lambda lifeline: _work(site, ports, context, lifeline), ready)
+    return workers.supervise(count, lambda lifeline: _work(site, ports, encrypted, lifeline), ready)
 
 
-def _work(site: Site, ports: Ports, context: ssl.SSLContext | None, lifeline: Lifeline) -> int:
+def _work(site: Site, ports: Ports, encrypted: Encryption, lifeline: Lifeline) -> int:
     """Be one of several workers; return the exit code."""
     try:
-        uvloop.run(_run(site, ports, context, ready=lifeline.ready, lifeline=lifeline))
+        uvloop.run(_run(site, ports, encrypted, ready=lifeline.ready, lifeline=lifeline))
     except EXPLAINED as error:
         print(f"petitbleu: {explain(error)}", file=sys.stderr)
         return 1
     return 0
 
 
-def reserve(site: Site, stack: ExitStack) -> Ports:
-    """Take the ports, free ones for 0, for as long as *stack* is open; connections are taken by `serve` alone.
-
-    Raises `CannotListen`, also when another server listens there.
-    """
-    http = _taken(stack, parse_address(site.eas.http)) if site.eas.http else None
-    https = _taken(stack, parse_address(site.eas.https)) if site.eas.https else None
-    lmtp: list[tuple[str, int]] = []
-    unix: list[socket.socket] = []
-    for text in site.lmtp.listen:
-        address = parse_listen(text)
-        if isinstance(address, TcpAddress):
-            lmtp.append(_taken(stack, (address.host, address.port)))
-        else:
-            unix += [stack.enter_context(opened) for opened in _opened(text, reuse_port=False)]
-    return Ports(http, https, tuple(lmtp), tuple(unix))
-
-
-def _taken(stack: ExitStack, address: tuple[str, int]) -> tuple[str, int]:
-    host, port = address
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, _, _, _, where in found:
-            with _bound(family, (where[0], port, *where[2:])) as alone:  # fails if anybody listens there
-                port = alone.getsockname()[1]
-            shared = _bound(family, (where[0], port, *where[2:]), socket.SO_REUSEPORT)
-            stack.enter_context(shared)
-    except OSError as error:
-        raise CannotListen(f"{host}:{port}", error) from error
-    return host, port
-
-
-def _bound(family: int, address: tuple[str | int, ...], *options: int) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        for option in (socket.SO_REUSEADDR, *options):
-            bound.setsockopt(socket.SOL_SOCKET, option, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind(address)
-    except BaseException:
-        bound.close()
-        raise
-    return bound
-
-
-def _opened(text: str, *, reuse_port: bool) -> list[socket.socket]:
-    try:
-        return open_sockets([text], reuse_port=reuse_port)
-    except OSError as error:
-        raise CannotListen(text, error) from error
-
-
-def tls_context(site: Site) -> ssl.SSLContext | None:
-    """Return the context of the HTTPS listener, with a certificate of our own if none is set."""
-    if not site.eas.https:
-        return None
-    if site.eas.certificate:
-        key = Path(site.eas.certificate_key) if site.eas.certificate_key else None
-        return tls.server_context([tls.Chain(Path(site.eas.certificate), key)])
-    host, _ = parse_address(site.eas.https)
-    names = site.tls_names if is_everywhere(host) else (host, *site.tls_names)
-    return tls.server_context([tls.self_signed(site.tls_folder, names)])
-
-
 async def _run(
     site: Site,
     ports: Ports,
-    context: ssl.SSLContext | None,
+    encrypted: Encryption,
     *,
     ready: Callable[[], None],
     lifeline: Lifeline | None = None,
@@ -163,13 +88,14 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, encrypted.read_again)
     if lifeline is not None:
         loop.add_reader(lifeline.descriptor, stop.set)
     store = await open_store(site.storage)
     try:
         app = App(store, site.eas, site.lmtp, site.submit(ports), site.observer)
         site.wrap(app)
-        await _listen(app, ports, context)
+        await _listen(app, ports, encrypted)
     except BaseException:
         await store.close()
         raise
@@ -183,13 +109,17 @@ async def _run(
     _log.info("server.stopped", pid=os.getpid())
 
 
-async def _listen(app: App, ports: Ports, context: ssl.SSLContext | None) -> None:
+async def _listen(app: App, ports: Ports, encrypted: Encryption) -> None:
     listeners = [
-        Listener(*address, tls=encryption)
-        for address, encryption in ((ports.http, None), (ports.https, context))
+        Listener(*address, tls=context)
+        for address, context in (
+            (ports.http, None),
+            (ports.https, encrypted.https),
+            (ports.https_old, encrypted.https_old),
+        )
         if address
     ]
-    lmtp = [opened for address in ports.lmtp for opened in _opened(written(*address), reuse_port=True)]
+    lmtp = [opened for address in ports.lmtp for opened in open_lmtp(written(*address), shares_port=True)]
     lmtp += [opened.dup() for opened in ports.lmtp_unix]
     try:
         await app.start(listeners, lmtp, shares_ports=True)

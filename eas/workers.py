@@ -23,7 +23,7 @@ STOP_SECONDS = 4.8
 RESTART_SECONDS_MAX = 30.0
 STEADY_SECONDS = 10.0
 """A worker that lived so long is started again at once; else later and later."""
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 _log = structlog.get_logger(__name__)
 
@@ -99,6 +99,8 @@ class _Supervisor:
             received = self._signal_read.recv(1024)
             if signal.SIGTERM in received or signal.SIGINT in received:
                 self._stop()
+            elif signal.SIGHUP in received:
+                self._tell(signal.SIGHUP)
             self._reap()
         now = time.monotonic()
         if self._stop_by is not None:

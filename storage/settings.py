@@ -49,9 +49,6 @@ class Settings:
     argon2_runs_max: Annotated[int, Between(1, 1024)] = 2
     """How many passwords are checked at once in a process; each takes a thread and the memory above."""
 
-    unlock_lifetime_seconds: Annotated[int, Between(1, 30 * 86_400)] = 900
-    """How long an account stays unlocked after its last request, so that a phone's next one needs no Argon2."""
-
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least level that is logged."""
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import io
+import json
 import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from eas import cli_settings
+from eas import cli_settings, tls
 from eas.cli import main
 from eas.explained import EXPLAINED
 from storage.engine import EngineRefused
@@ -325,6 +327,37 @@ def test_servers_run_as_configured_and_end_cleanly(site: Run, config: Path, tmp_
     assert process.returncode == 0, log
     assert "Traceback" not in log
     assert ANNA not in log
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_renewed_certificate_is_read_on_sighup(site: Run, config: Path, tmp_path: Path, workers: str) -> None:
+    text = config.read_text().replace('# http = "127.0.0.1:8080"', 'http = ""\nhttps = "127.0.0.1:0"')
+    text = text.replace('# listen = ["127.0.0.1:2424"]', 'listen = ["127.0.0.1:0"]').replace('# https = ""', "")
+    config.write_text(text.replace('# certificate = ""', 'certificate = "tls-self-signed.pem"'))
+    tls.self_signed(tmp_path, ["localhost"])
+    process = subprocess.Popen(
+        command("serve", "--config", str(config), "--workers", workers),
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stderr is not None
+    ready = [json.loads(process.stderr.readline()) for _ in range(int(workers))]
+    address = (ready[0]["https"][0], ready[0]["https"][1])
+    before = ssl.get_server_certificate(address)
+    (tmp_path / "tls-self-signed.pem").unlink()
+    tls.self_signed(tmp_path, ["localhost"])
+    process.send_signal(signal.SIGHUP)
+    told = [json.loads(process.stderr.readline())["event"] for _ in range(int(workers))]
+    assert told == ["tls.read"] * int(workers)
+    assert ssl.get_server_certificate(address) != before
+    (tmp_path / "tls-self-signed.pem").write_text("nonsense")
+    process.send_signal(signal.SIGHUP)
+    assert json.loads(process.stderr.readline())["event"] == "tls.not_read"
+    ssl.get_server_certificate(address)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+    assert process.returncode == 0
 
 
 def _lmtp(path: Path) -> bytes:

@@ -10,7 +10,7 @@ Passwords cost next to nothing, nothing is logged, and everything is closed at t
 import asyncio
 import smtplib
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from eas.mail.submission import SubmissionFailed
 from eas.protocol.versions import Version, parse_version
 from eas.settings import Settings
 from lmtp.listen import open_sockets
+from lmtp.observer import Observer
 from lmtp.settings import Settings as LmtpSettings
 from storage.account import Account
 from storage.accounts_file import StaticAccount, add_accounts
@@ -134,6 +135,8 @@ async def world(
     *,
     settings: Settings | None = None,
     folder: Path | None = None,
+    observer: Observer | None = None,
+    wrap: Callable[[App], None] | None = None,
 ) -> AsyncIterator[World]:
     """Start a server with *accounts* accounts, whose passwords are pw-u1 …; *folder* keeps a local store's data.
 
@@ -149,7 +152,9 @@ async def world(
             await running[0].submit(sender, recipients, message)
 
         lmtp_settings = LmtpSettings(listen=("127.0.0.1:0",), hostname="world.test")
-        app = App(store, settings or Settings(), lmtp_settings, submit)
+        app = App(store, settings or Settings(), lmtp_settings, submit, observer)
+        if wrap is not None:
+            wrap(app)
         sockets = open_sockets(lmtp_settings.listen)
         lmtp_address = sockets[0].getsockname()[:2]
         [(_, port)] = await app.start([Listener("127.0.0.1", 0)], sockets)
