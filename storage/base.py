@@ -142,6 +142,8 @@ class Base:
         found: list[Floor] = []
         for ref in refs:
             if limit is not None and len(found) >= limit:
+                if limit <= 0:
+                    break
                 pick = heapq.nlargest if newest_first else heapq.nsmallest
                 last = pick(limit, found)[-1]
                 if (last.date_ms > ref.latest_ms) if newest_first else (last.date_ms < ref.earliest_ms):
