@@ -243,7 +243,8 @@ class Account:
         async with self._turn:
             if self._state is None:
                 return
-            await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state)
+            now = self._clock.tick()
+            await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, now)
             self._checkpointed = self._state.journal.size
 
     async def close(self) -> None:

@@ -142,11 +142,15 @@ async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, nam
     return state
 
 
-async def write(engine: Engine, account: str, key: bytes, state: State) -> None:
+async def write(engine: Engine, account: str, key: bytes, state: State, now: int | None = None) -> None:
     """Write a checkpoint of *state*, which then rests on it: its overlay is empty.  Nobody may fold meanwhile.
+
+    *now* (hybrid clock; default: the state's own time) dates it and decides which sends are forgotten.  A forged
+    delivery may drag the state's time to the end of days, but not the clock of whoever read it.
 
     Cost: one put for each page that has a changed row, a second one if it has new contents, and one for the root.
     """
+    now = state.time if now is None else now
     base = await state.base.merge(state.touched, state.fresh)
     journal = state.journal.trimmed()
     root = [
@@ -157,10 +161,10 @@ async def write(engine: Engine, account: str, key: bytes, state: State) -> None:
         state.folders.pack(),
         state.views.pack(),
         _pack_devices(state.devices),
-        state.sends.pack(state.time),
+        state.sends.pack(now),
         journal.pack(),
     ]
-    name = paths.checkpoint(account, f"{state.time:016x}{paths.new_id()}")
+    name = paths.checkpoint(account, f"{now:016x}{paths.new_id()}")
     used = sum(ref.size_bytes for ref in base.refs)
     header = Clear(used, sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs), state.commits).pack()
     plain = bytes(msgpack.packb(root))
