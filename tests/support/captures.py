@@ -32,7 +32,10 @@ class BadCapture(Exception):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What `about.toml` says; `status` is the HTTP status of the answer, `mailbox` what the account must hold."""
+    """What `about.toml` says; `status` is the HTTP status of the answer, `mailbox` what the account must hold.
+
+    `meanwhile` is the subject of a mail that arrives while the request waits.
+    """
 
     date: date
     client: str
@@ -40,6 +43,7 @@ class About:
     scrubbed: tuple[str, ...]
     status: int = 200
     mailbox: str = ""
+    meanwhile: str = ""
     note: str = ""
 
 
