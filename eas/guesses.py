@@ -1,36 +1,52 @@
 """How wrong passwords are slowed: counters with a memory that fades, and never a lock.
 
-A guess counts for names of several kinds: the account it aims at, the address it comes from, the device it says it is.
-The first few are free; then each has to wait twice as long after the one before, up to a bound.  Counters fade by one
-in `FORGIVE_SECONDS`.  Each table is bounded: what nobody guessed at for longest goes first.
-
-A guess is charged when it begins, so that many at once do not slip through, and given back when it was right.
+A wrong guess counts for names of several kinds.  The first few are free; then each has to wait twice as long after the
+one before, up to a bound.  Counters fade by one in `FORGIVE_SECONDS`.  Each table is bounded: what nobody guessed at
+for longest goes first.  What was right never counts: a thousand phones may come from one address at once.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from math import ceil
 from typing import NamedTuple
 
-DELAY_SECONDS_MAX = 60.0
 FORGIVE_SECONDS = 60.0
 ENTRIES_MAX = 10_000
 """Names that are remembered of each kind."""
+_ROUNDING = 1e-6
 
 
 class Kind(Enum):
-    """Whom a guess counts for; the value is how many are free."""
+    """Whom a guess counts for."""
 
-    ACCOUNT = ("account", 5)
-    ADDRESS = ("address", 20)  # many users may share one: a company's, a mobile network's
-    DEVICE = ("device", 5)
-    OWN = ("own", 8)
+    PLACE = "place"
+    """An account, guessed at from one address: whoever guesses slows himself."""
+    DEVICE = "device"
+    """Who the phone says it is."""
+    OWN = "own"
     """A device that got into the account before: it is slowed by its own wrong guesses alone."""
+    ACCOUNT = "account"
+    """An account, from wherever: many places must guess at it before this counter says anything."""
+    ADDRESS = "address"
+    """An address, whoever it guesses at.  Many may share it (a company, a mobile network): its delay is short."""
 
-    @property
-    def free(self) -> int:
-        """How many guesses have no delay."""
-        return self.value[1]
+
+class Bounds(NamedTuple):
+    """How a kind is slowed."""
+
+    free: int
+    """How many guesses have no delay."""
+    delay_seconds_max: float
+
+
+BOUNDS: Mapping[Kind, Bounds] = {
+    Kind.PLACE: Bounds(5, 60.0),
+    Kind.DEVICE: Bounds(5, 60.0),
+    Kind.OWN: Bounds(8, 60.0),
+    Kind.ACCOUNT: Bounds(20, 60.0),
+    Kind.ADDRESS: Bounds(20, 4.0),
+}
 
 
 class Name(NamedTuple):
@@ -46,7 +62,7 @@ class _Count(NamedTuple):
 
 
 class Guesses:
-    """The counters of one process."""
+    """The counters of one process.  Times are seconds of one clock."""
 
     def __init__(self, entries_max: int = ENTRIES_MAX) -> None:
         self._entries_max = entries_max
@@ -56,8 +72,8 @@ class Guesses:
         """Return how long a guess at all of *names* has to wait; 0 for one that may go on."""
         return max((self._wait(name, now) for name in names), default=0.0)
 
-    def charge(self, names: Iterable[Name], now: float) -> None:
-        """Count a guess that begins at *now*, which may lie ahead."""
+    def count(self, names: Iterable[Name], now: float) -> None:
+        """Count a wrong guess."""
         for name in names:
             table = self._tables[name.kind]
             table[name.text] = _Count(self._failures(name, now) + 1, now)
@@ -65,20 +81,10 @@ class Guesses:
             if len(table) > self._entries_max:
                 table.popitem(last=False)
 
-    def give_back(self, names: Iterable[Name]) -> None:
-        """Take back the charge of a guess that was right, or was not answered."""
+    def forget(self, names: Iterable[Name]) -> None:
+        """Start anew for *names*."""
         for name in names:
-            table = self._tables[name.kind]
-            count = table.get(name.text)
-            if count is not None:
-                if count.failures > 1:
-                    table[name.text] = count._replace(failures=count.failures - 1)
-                else:
-                    del table[name.text]
-
-    def forget(self, name: Name) -> None:
-        """Start anew for *name*."""
-        self._tables[name.kind].pop(name.text, None)
+            self._tables[name.kind].pop(name.text, None)
 
     def _failures(self, name: Name, now: float) -> float:
         count = self._tables[name.kind].get(name.text)
@@ -88,7 +94,9 @@ class Guesses:
         count = self._tables[name.kind].get(name.text)
         if count is None:
             return 0.0
-        beyond = int(self._failures(name, now) + 0.999) - name.kind.free
+        bounds = BOUNDS[name.kind]
+        # As of that guess, and not rounded down: the delay neither shrinks while one waits nor stays behind.
+        beyond = ceil(count.failures - _ROUNDING) - bounds.free
         if beyond < 0:
             return 0.0
-        return max(0.0, count.at + min(DELAY_SECONDS_MAX, 2.0**beyond) - now)
+        return max(0.0, count.at + min(bounds.delay_seconds_max, 2.0**beyond) - now)

@@ -72,6 +72,8 @@ class Unlocked:
     slot_id: str
     """Through which slot it was opened: once that is revoked, these keys should be forgotten."""
     kind: SlotKind
+    slot_name: str = ""
+    """The version of that slot: a new password makes a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,11 @@ async def unlock(
             continue
         keys = open_rings(master, stored, public)
         is_by_alternate = candidate.slot.kind is not SlotKind.RECOVERY and secret != _current(user_secrets)
+        name = candidate.name
         if is_by_alternate or candidate.slot.cost.is_less_than(vault.cost):
             with suppress(EngineError):  # the next unlock tries again
-                await _seal_anew(vault, stored, candidate, typed, _current(user_secrets), master)
-        return Unlocked(account, master, keys, public, candidate.slot.id, candidate.slot.kind)
+                name = await _seal_anew(vault, stored, candidate, typed, _current(user_secrets), master)
+        return Unlocked(account, master, keys, public, candidate.slot.id, candidate.slot.kind, name)
     if not has_tried:
         await spend_as_unlock(vault)
     if stored.damaged:
@@ -225,7 +228,8 @@ def _tries(
 
 async def _seal_anew(
     vault: Vault, stored: Stored, candidate: StoredSlot, typed: bytes, user_secret: bytes, master: bytes
-) -> None:
+) -> str:
+    """Write the slot's next version; return its name."""
     slot = candidate.slot
     # Two nodes may do this at once, under one name: either object opens to the same password.
     name = paths.slot(stored.account, slot.id, Version(stored.next_version(slot.id).n, _UNASKED_TAG))
@@ -233,6 +237,7 @@ async def _seal_anew(
     data = await make_slot(vault, name, slot.kind, typed, user_secret, master, note=note, created_ms=slot.created_ms)
     await vault.engine.put(name, data)
     await vault.engine.delete(stored.older(name))
+    return name
 
 
 def _current(user_secrets: Sequence[bytes]) -> bytes:

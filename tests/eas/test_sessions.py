@@ -7,17 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from eas import admin, sessions
-from eas.guesses import Kind
-from eas.sessions import (
-    CHECK_SECONDS,
-    DELAY_SECONDS_MAX,
-    WRONG_KNOWN_SECONDS,
-    WRONG_SECONDS,
-    LoginRefused,
-    Sessions,
-    network,
-)
+from eas import admin, admission, sessions
+from eas.admission import DELAY_SECONDS_MAX, WRONG_KNOWN_SECONDS, WRONG_SECONDS, network
+from eas.guesses import BOUNDS, Kind
+from eas.sessions import CHECK_SECONDS, LoginRefused, Sessions
 from storage import passwords
 from storage.engine import Unavailable
 from storage.errors import DirectoryUnavailable
@@ -26,6 +19,7 @@ from storage.store import Store
 from tests.eas.world import open_filled_store
 
 LIFETIME = 900.0
+FREE = BOUNDS[Kind.PLACE].free
 
 
 def basic(user: str, password: str, charset: str = "utf-8") -> str:
@@ -224,7 +218,7 @@ async def test_a_store_that_cannot_be_reached_does_not_end_sessions(
 @pytest.mark.parametrize("error", [Unavailable("away"), DirectoryUnavailable("away")])
 async def test_trouble_is_raised_and_is_no_guess(gate: Gate, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     owner = gate.store.engine if isinstance(error, Unavailable) else gate.store.directory
-    for _ in range(Kind.ADDRESS.free + 5):
+    for _ in range(BOUNDS[Kind.ADDRESS].free + 5):
         with monkeypatch.context() as patched:
             patched.setattr(owner, "list" if isinstance(error, Unavailable) else "login", fail_with(error))
             with pytest.raises(type(error)):
@@ -235,10 +229,10 @@ async def test_trouble_is_raised_and_is_no_guess(gate: Gate, monkeypatch: pytest
 
 async def test_guesses_are_slowed_and_then_refused_unseen(gate: Gate, runs: list[bytes]) -> None:
     statuses = await gate.wrong(20)
-    assert statuses[: Kind.ACCOUNT.free] == [401] * Kind.ACCOUNT.free
+    assert statuses[:FREE] == [401] * FREE
     assert gate.slept[1:] == [1, 2, 4]
-    assert set(statuses[Kind.ACCOUNT.free + 3 :]) == {503}
-    assert len(runs) == Kind.ACCOUNT.free + 3
+    assert set(statuses[FREE + 3 :]) == {503}
+    assert len(runs) == FREE + 3
 
 
 async def test_a_refused_guess_says_when_to_come_back(gate: Gate) -> None:
@@ -253,7 +247,18 @@ async def test_a_refused_guess_says_when_to_come_back(gate: Gate) -> None:
 
 async def test_guesses_at_once_do_not_slip_through(gate: Gate, runs: list[bytes]) -> None:
     await asyncio.gather(*(gate.status(basic("u1", f"guess {n}"), "thief", "203.0.113.9") for n in range(200)))
-    assert len(runs) <= Kind.ACCOUNT.free + 4
+    assert len(runs) <= FREE + 3
+
+
+async def test_many_phones_at_once_are_let_in_without_delay_though_they_share_an_address(tmp_path: Path) -> None:
+    store = await open_filled_store(tmp_path, accounts=60)
+    gate = Gate(store)
+    statuses = await asyncio.gather(*(gate.status(basic(f"u{n}", f"pw-u{n}")) for n in range(1, 61)))
+    statuses += await asyncio.gather(*(gate.status(RIGHT, f"phone{n}") for n in range(60)))
+    assert set(statuses) == {200}
+    assert gate.slept == [0.0]
+    await gate.sessions.close()
+    await store.close()
 
 
 async def test_a_phone_that_is_in_is_not_delayed_by_others(gate: Gate, runs: list[bytes]) -> None:
@@ -280,17 +285,30 @@ async def test_a_phone_that_was_in_may_bring_a_new_password_while_others_guess(g
     assert gate.slept == []
 
 
-async def test_a_new_phone_is_delayed_by_guesses_at_the_account_for_a_minute_at_most(gate: Gate) -> None:
-    await gate.wrong(30)
+async def test_a_new_phone_is_not_delayed_by_one_who_guesses_elsewhere(gate: Gate) -> None:
+    for _ in range(100):
+        await gate.wrong(1, device=f"thief {gate.now}")
+        gate.now += 5
+    gate.slept.clear()
+    assert await gate.status(RIGHT) == 200
+    assert gate.slept == []
+
+
+async def test_a_new_phone_is_delayed_for_a_minute_at_most_though_many_guess_from_everywhere(gate: Gate) -> None:
+    for n in range(40):
+        await gate.wrong(1, device=f"thief{n}", remote=f"203.0.113.{n}")
     assert await gate.status(RIGHT) == 503
     gate.now += 60
     assert await gate.status(RIGHT) == 200
 
 
 async def test_guesses_at_many_accounts_from_one_address_are_slowed(gate: Gate) -> None:
-    statuses = [await gate.status(basic(f"nobody{n}", "x"), f"d{n}", "203.0.113.9") for n in range(40)]
-    assert 503 in statuses
+    for n in range(BOUNDS[Kind.ADDRESS].free + 10):
+        assert await gate.status(basic(f"nobody{n}", "x"), f"d{n}", "203.0.113.9") == 401
+    assert gate.slept[-5:] == [BOUNDS[Kind.ADDRESS].delay_seconds_max] * 5
+    gate.slept.clear()
     assert await gate.status(RIGHT, remote="192.0.2.1") == 200
+    assert gate.slept == []
 
 
 async def test_an_old_password_that_comes_again_and_again_costs_little_and_slows_nobody(
@@ -315,8 +333,8 @@ async def test_a_wrong_password_that_was_made_right_gets_in(gate: Gate) -> None:
 
 
 async def test_no_more_guesses_wait_than_there_is_room_for(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "DELAYED_MAX", 0)
-    statuses = await gate.wrong(Kind.ACCOUNT.free + 1)
+    monkeypatch.setattr(admission, "DELAYED_MAX", 0)
+    statuses = await gate.wrong(FREE + 1)
     assert statuses[-1] == 503
     monkeypatch.setattr(sessions, "UNLOCKS_MAX", 0)
     assert await gate.status(RIGHT) == 503
