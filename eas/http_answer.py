@@ -16,8 +16,9 @@ SERVER = "Petit Bleu"  # no version: it helps nobody but an attacker
 MS_SERVER_ACTIVESYNC = "16.1"  # [MS-ASHTTP] MS-Server-ActiveSync; several clients know a server by its presence
 
 
-GZIP_BYTES_MIN = 500
-"""Bodies up to this size leave as they are: the saving would be less than a packet."""
+GZIP_BYTES_MIN = 64
+"""Bodies up to this size leave as they are: a Status, the ring of a Ping.  Gzip's own 18 bytes would make them longer,
+and hundreds of rings leave at once.  Whatever is longer is compressed, since the client asked for it."""
 THREAD_BYTES_MIN = 64 * 1024
 """Bodies above this size are compressed in a thread: 64 KB take about two milliseconds."""
 _GZIP_LEVEL = 5

@@ -263,7 +263,7 @@ async def test_a_held_answer_has_the_headers_of_any_answer(place: Site) -> None:
     assert held.headers.keys() == plain.headers.keys()
 
 
-@pytest.mark.parametrize("size", [501, http_answer.THREAD_BYTES_MIN + 1])
+@pytest.mark.parametrize("size", [http_answer.GZIP_BYTES_MIN + 1, http_answer.THREAD_BYTES_MIN + 1])
 async def test_a_held_answer_is_compressed_for_who_asked(place: Site, size: int) -> None:
     async with place.phone() as phone:
         await phone.send(PING.replace(b"Host: mail", b"Host: mail\r\nAccept-Encoding: gzip"))

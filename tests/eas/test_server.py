@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from eas import http_body, http_send, listeners, lobby, tls
+from eas import http_answer, http_body, http_send, listeners, lobby, tls
 from eas.listeners import Listener
 from eas.protocol.exchange import EasResponse, HttpRequest
 from eas.server import Limits, Routes, Server
@@ -389,7 +389,7 @@ async def test_headers_and_type_of_the_answer_prevail() -> None:
     assert answer.headers["content-type"] == "text/html"
 
 
-@pytest.mark.parametrize("size", [501, 100_000])
+@pytest.mark.parametrize("size", [http_answer.GZIP_BYTES_MIN + 1, 466, 100_000])
 async def test_an_answer_is_compressed_for_who_asked(size: int) -> None:
     response = EasResponse(body=b"x" * size)
     answer = await reply_with(response, "Accept-Encoding: deflate, gzip")
@@ -400,7 +400,10 @@ async def test_an_answer_is_compressed_for_who_asked(size: int) -> None:
 
 
 async def test_short_answers_and_attachments_are_not_compressed() -> None:
-    for response in (EasResponse(body=b"x" * 500), EasResponse(body=b"x" * 5000, content_type="image/jpeg")):
+    for response in (
+        EasResponse(body=b"x" * http_answer.GZIP_BYTES_MIN),
+        EasResponse(body=b"x" * 5000, content_type="image/jpeg"),
+    ):
         answer = await reply_with(response, "Accept-Encoding: gzip")
         assert "content-encoding" not in answer.headers
 
