@@ -7,7 +7,8 @@ import sys
 from eas import admin, admin_contents
 from eas.cli_input import add_password_stdin, given_password
 from eas.cli_settings import add_config, load
-from storage.check import Report, check_account, check_store, summary
+from storage.check import Report, check_store, summary
+from storage.check_account import check_account
 from storage.opening import open_store
 
 _EXAMPLES = """examples:

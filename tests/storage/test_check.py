@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import check
+from storage import check, check_account
 from storage.account import Account
 from storage.accounts_file import StaticAccount, add_accounts
-from storage.check import Report, check_account, check_store
+from storage.check import Report, check_store, listed
 from storage.engine_memory import MemoryEngine
 from storage.opening import open_store
 from storage.paths import Kind
@@ -47,7 +47,7 @@ class Checked:
         report = Report()
         await check_store(self.store.vault, report)
         if with_keys:
-            await check_account(self.store.engine, self.account, report, is_deep=is_deep)
+            await check_account.check_account(self.store.engine, self.account, report, is_deep=is_deep)
         return report
 
     async def errors(self, *, is_deep: bool = False) -> list[str]:
@@ -148,10 +148,10 @@ async def test_a_missing_page_is_found(checked: Checked) -> None:
     name = checked.names(Kind.PAGE)[0]
     await checked.remove(name)
     report = Report()
-    await check._check_pages(
+    await check_account._check_pages(
         checked.store.engine,
         checked.account,
-        (await check._listed(checked.store.engine, f"a/{checked.account.id}/", Report()))[Kind.CHECKPOINT],
+        (await listed(checked.store.engine, f"a/{checked.account.id}/", Report()))[Kind.CHECKPOINT],
         report,
     )
     assert [finding.where for finding in report.findings] == [name]
@@ -213,14 +213,14 @@ async def test_a_foreign_deployment_key_is_noticed(checked: Checked) -> None:
 
 async def test_mail_that_comes_meanwhile_is_no_finding(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check's listing is older than what it then folds."""
-    listed = check._listed
 
     async def listed_and_delivered(*arguments: object) -> object:
         found = await listed(*arguments)  # type: ignore[arg-type]
         await _deliver(checked.store, MAILS + len(checked.contents))
         return found
 
-    monkeypatch.setattr(check, "_listed", listed_and_delivered)
+    monkeypatch.setattr(check, "listed", listed_and_delivered)
+    monkeypatch.setattr(check_account, "listed", listed_and_delivered)
     assert (await checked.report(is_deep=True)).findings == []
 
 

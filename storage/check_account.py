@@ -1,0 +1,131 @@
+"""What lies in an account, looked at with its keys: every commit, page and content is there and opens.
+
+The store may be in use: what is missing in a listing is looked for once more, as its writer may just have put it.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+
+import msgpack
+
+from storage import blobs, checkpoint, paths
+from storage.account import Account
+from storage.check import Report, listed
+from storage.chunks import Shape
+from storage.engine import Engine, EngineError, Entry, NotFound
+from storage.items import Item
+from storage.pages import unpack_contents, unpack_page
+from storage.paths import Kind
+from storage.records import Content
+from storage.seal import SealError
+from storage.state import State
+
+ITEMS_AT_ONCE = 512
+_UNREADABLE = (SealError, ValueError, TypeError, msgpack.UnpackException)
+
+
+async def check_account(engine: Engine, account: Account, report: Report, *, is_deep: bool = False) -> None:
+    """Look at what an account holds, with its keys.  *is_deep*: every content is read and opened, too."""
+    names = await listed(engine, paths.account_prefix(account.id), Report())
+    sizes = {entry.key: entry.size for entries in names.values() for entry in entries}
+    report.opened += 1
+    used_pages = await _check_pages(engine, account, names[Kind.CHECKPOINT], report)
+    used_blobs: set[str] = set()
+    try:
+        async with account.turn() as state:
+            _check_folded(state, names[Kind.LOG], report)
+            async for items, contents in _contents(state):
+                report.items += len(items)
+                for item in items:
+                    if (content := contents.get(item.id)) is not None:
+                        used_blobs.add(paths.blob(account.id, content.blob))
+                        await _check_content(engine, account, item, content, sizes, report, is_deep=is_deep)
+    except (NotFound, *_UNREADABLE) as error:
+        report.error(paths.account_prefix(account.id), f"its items cannot be listed: {error}")
+        return
+    report.orphans["page"] += sum(entry.key not in used_pages for entry in names[Kind.PAGE])
+    report.orphans["blob"] += sum(entry.key not in used_blobs for entry in names[Kind.BLOB])
+
+
+async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry], report: Report) -> set[str]:
+    """Open every checkpoint and every page that it names; return the pages' names."""
+    pages = checkpoint.SealedPages(engine, account.id, account.keys.page)
+    used: set[str] = set()
+    for entry in entries:
+        try:
+            state = await checkpoint.load(engine, account.id, account.keys.checkpoint, pages, entry.key)
+        except NotFound:
+            continue
+        except _UNREADABLE as error:
+            report.error(entry.key, f"does not open: {error}")
+            continue
+        for ref in state.base.refs:
+            for page, unpack in ((ref.rows, unpack_page), (ref.contents, unpack_contents)):
+                name = paths.page(account.id, page)
+                if name in used:
+                    continue
+                used.add(name)
+                try:
+                    unpack(await pages.read(page))
+                except NotFound:
+                    report.error(name, f"is missing, and {entry.key} names it")
+                except _UNREADABLE as error:
+                    report.error(name, f"does not open: {error}")
+    return used
+
+
+def _check_folded(state: State, entries: Iterable[Entry], report: Report) -> None:
+    """Check that every commit that is there was read: each writer's log is, up to the first that does not open."""
+    last: dict[str, int] = {}
+    for entry in entries:
+        name = paths.parse(entry.key)
+        last[name.id] = max(name.n, last.get(name.id, 0))
+    for writer, n in last.items():
+        folded = state.commits.get(writer, 0)
+        if folded < n:
+            report.error(f"log of writer {writer}", f"opens up to {folded} only, of {n}")
+
+
+async def _contents(state: State) -> AsyncIterator[tuple[list[Item], dict[str, Content]]]:
+    """Yield all items with their contents, some hundreds at a time."""
+    batch: list[Item] = []
+    async for item in _items(state):
+        batch.append(item)
+        if len(batch) >= ITEMS_AT_ONCE:
+            yield batch, await state.contents([one.id for one in batch])
+            batch = []
+    yield batch, await state.contents([one.id for one in batch])
+
+
+async def _items(state: State) -> AsyncIterator[Item]:
+    async for item in state.base.items():
+        if item.id not in state.touched:
+            yield item
+    for item in list(state.touched.values()):
+        if item.exists:
+            yield item
+
+
+async def _check_content(
+    engine: Engine,
+    account: Account,
+    item: Item,
+    content: Content,
+    sizes: dict[str, int],
+    report: Report,
+    *,
+    is_deep: bool,
+) -> None:
+    name = paths.blob(account.id, content.blob)
+    try:
+        shape = Shape.unpack(content.shape)
+        size = sizes[name] if name in sizes else len(await engine.get(name))
+        if size != shape.sealed_bytes:
+            report.error(name, f"has {size} bytes where {shape.sealed_bytes} are due; item {item.id}")
+        elif is_deep:
+            async for _piece in blobs.stream(engine, account.id, content):
+                pass
+    except NotFound:
+        if item.membership.folder is not None:  # of a removed item it may be gone
+            report.error(name, f"is missing; item {item.id} names it")
+    except (SealError, ValueError, EngineError) as error:
+        report.error(name, f"{error}; item {item.id}")
