@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from storage.cursor import Cursor, Rid, beyond, covers, cut_before, join
-from storage.folders import Folders
+from storage.folders import TRASH, Folders
 from storage.items import Item
 from storage.views import Floor, View, ViewId
 
@@ -99,7 +99,8 @@ def pending(known: Knowledge, items: Iterable[Item], folders: Folders) -> list[S
 
 
 def _pending_step(known: Knowledge, item: Item, folders: Folders) -> Step | None:
-    membership = folders.resting_place(item)
+    # That a folder was removed is news of the Trash alone: what an item left, it left by its own record.
+    membership = folders.resting_place(item) if known.folder == TRASH.id else item.membership
     # Where several records make a membership it stands at the last of them, and is told and cut there: told at an
     # earlier one, the cursor could stop between them, and a later leave would not be known for one.
     unseen = tuple(sorted(rid for rid in membership.rids if not known.has_seen(rid)))[-1:]

@@ -14,7 +14,7 @@ from storage.clock import Clock
 from storage.cursor import Rid, WHOLE, join
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.log import Writer
-from storage.records import Added, Record, Set, ViewMade
+from storage.records import Added, FolderSet, Record, Set, ViewMade
 from storage.seal import new_key_pair
 from storage.state import Commit, State
 from storage.views import BOTTOM, Floor, ViewId
@@ -83,6 +83,11 @@ class Node:
             if records := [Set(item, name, value) for item, name, value in sets if item in known]:
                 await self.account.commit(records)
 
+    async def remove_folder(self, folder: str) -> None:
+        """Remove a folder: its members, also those that come later, rest in the Trash."""
+        async with self.account.turn(fresh=False):
+            await self.account.commit([FolderSet(folder, "gone", True)])
+
     async def look(self) -> None:
         """Fold some of what there is, at some moment."""
         async with self.account.turn():
@@ -136,13 +141,13 @@ class Node:
         if not certain:
             return None
         told = min(max(size, plan.forced()), len(plan.steps))
-        if self.random.random() < 0.3:  # the answer grew too large, or took too long
+        if acts and self.random.random() < 0.15:  # GetChanges 0: the phone wants its own acts done, and no news
+            told = 0
+        elif self.random.random() < 0.3:  # the answer grew too large, or took too long
             told = max(plan.forced(), self.random.randint(min(1, told), told))
         steps = plan.steps[:told]
         of_own = (await after.items(item for item, _ in collection.added.values())).values()
-        softs = own_softs(
-            plan.known, of_own, after.folders, plan.floor_after(told), {step.item.id for step in steps}
-        )
+        softs = own_softs(plan.known, of_own, after.folders, plan.floor_after(told), {step.item.id for step in steps})
         new = plan.view_after(told, collection.added)
         await self.account.commit([*collection.records, ViewMade(new)])
         added = {client_id: item for client_id, (item, _) in collection.added.items()}
@@ -160,7 +165,7 @@ class Node:
             if act.what == "set":
                 collection.set(act.item, act.name, act.value)
             else:
-                collection.remove(act.item, None)
+                collection.remove(act.item, act.value)
 
     def _goal(self, period: int | None) -> tuple[Floor, int]:
         if period is None:

@@ -1,7 +1,7 @@
 """Random histories of a small world, and the laws that must hold in each.
 
 Three nodes with clocks that are off and restarts, two phones, a desk; deliveries (some twice), moves in chains and
-back, deletes, filter changes, tiny windows; answers lost or half applied, requests executed late when nobody listens.
+back, deletes, a folder that is removed while others move things into it, filter changes, tiny windows; answers lost or half applied, requests executed late when nobody listens.
 
 Laws: a phone that applies every answer ends equal to the server; it is never told a Change of an item it does not have;
 its key is never refused; quiescence is reached.
@@ -18,8 +18,8 @@ from storage.state import State
 from storage.views import Floor, ViewId
 from tests.simulation.node import MINUTE_MS, Act_, Answer, Node, Now
 
-FOLDERS = ("inbox", "archive", "drafts")
-SYNCED = FOLDERS[:2]
+FOLDERS = ("inbox", "archive", "trash", "drafts", "paper")
+SYNCED = FOLDERS[:3]
 
 
 class LawBroken(AssertionError):
@@ -57,7 +57,7 @@ class Phone:
         elif chance < 0.65 and synced:
             item = random.choice(synced)
             acts[:] = [act for act in acts if act.item != item]
-            acts.append(Act_("del", item))
+            acts.append(Act_("del", item, value=None if folder == "trash" else random.choice(["trash", None])))
             del here[item]
         elif chance < 0.85:
             self.clients += 1
@@ -123,7 +123,7 @@ class Phone:
         for client_id, item in added.items():
             local = self.has[folder].pop(f"local{client_id}", None)
             if local is not None and not any(act.item == item and act.what == "del" for act in self.acts[folder]):
-                self.has[folder][item] = local
+                self.has[folder].setdefault(item, local)  # half an answer may have brought it already, and be changed
 
 
 class World:
@@ -162,7 +162,9 @@ class World:
             await self._desk(node)
         elif chance < 0.5:
             await node.look()
-        elif chance < 0.52:
+        elif chance < 0.51:
+            await node.remove_folder("paper")
+        elif chance < 0.53:
             node.restart()
         elif chance < 0.72:
             random.choice(self.phones).use()
