@@ -8,15 +8,17 @@ same when it delivers again; the sender's Date serves where there is none.
 
 import base64
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
+from datetime import datetime
 
 from storage.blobs import Buffer
+from storage.message.index import parse_date
 from storage.seal import keyed_hash
 
 _HEAD_BYTES = 8192
-_RECEIVED = re.compile(rb"\AReceived:(?:[^\r\n]|\r?\n[ \t])*?;((?:[^;\r\n]|\r?\n[ \t])+)(?:\r?\n)", re.IGNORECASE)
-_DATE = re.compile(rb"^Date:((?:[^\r\n]|\r?\n[ \t])+)", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = b"received:"
+_DATE = re.compile(rb"^date:", re.IGNORECASE | re.MULTILINE)
+_FIELD_END = re.compile(rb"\r?\n(?![ \t])")
 _HOUR_MS = 3_600_000
 
 
@@ -30,16 +32,25 @@ def _text(raw: bytes) -> str:
 
 def hour_of_arrival(message: Buffer) -> int:
     """Return the hour (since 1970) that the message itself gives for its arrival; 0 when it gives none."""
-    head = bytes(message[:_HEAD_BYTES])
-    for pattern in (_RECEIVED, _DATE):
-        match = pattern.search(head)
-        if match:
-            try:
-                when = parsedate_to_datetime(match[1].decode("ascii", "replace").strip())
-                return int(when.replace(tzinfo=when.tzinfo or UTC).timestamp() // 3600)
-            except (ValueError, OverflowError, IndexError, TypeError):
-                continue
+    for text in _times(bytes(message[:_HEAD_BYTES])):
+        when = parse_date(text.strip())
+        if when is not None:
+            return int(when.timestamp()) // 3600
     return 0
+
+
+def _times(head: bytes) -> Iterator[bytes]:
+    """Yield what may be the time of arrival.  Every step is a search for a fixed text: no header makes it slow."""
+    if head[: len(_RECEIVED)].lower() == _RECEIVED:
+        yield _field(head, len(_RECEIVED)).rpartition(b";")[2]
+    date = _DATE.search(head)
+    if date:
+        yield _field(head, date.end())
+
+
+def _field(head: bytes, start: int) -> bytes:
+    end = _FIELD_END.search(head, start)
+    return head[start : end.start() if end else len(head)]
 
 
 def delivered_item(deployment_key: bytes, account: str, message: Buffer) -> str:
