@@ -11,7 +11,7 @@ from eas.sync.plan import make_plan
 from storage import objects
 from storage.account import Account, AccountKeys, Identity
 from storage.clock import Clock
-from storage.cursor import Rid, WHOLE, join
+from storage.cursor import WHOLE, Rid, join
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.log import Writer
 from storage.records import Added, FolderSet, Record, Set, ViewMade

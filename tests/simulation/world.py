@@ -1,7 +1,8 @@
 """Random histories of a small world, and the laws that must hold in each.
 
 Three nodes with clocks that are off and restarts, two phones, a desk; deliveries (some twice), moves in chains and
-back, deletes, a folder that is removed while others move things into it, filter changes, tiny windows; answers lost or half applied, requests executed late when nobody listens.
+back, deletes, a folder that is removed while others move things into it, filter changes, tiny windows; answers lost
+or half applied, requests executed late when nobody listens.
 
 Laws: a phone that applies every answer ends equal to the server; it is never told a Change of an item it does not have;
 its key is never refused; quiescence is reached.
