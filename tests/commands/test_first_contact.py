@@ -1,5 +1,7 @@
 """A phone is set up on a running server, in every version and both styles of provisioning: all that is new to it."""
 
+from typing import Literal
+
 import aiohttp
 import pytest
 
@@ -13,7 +15,9 @@ from tests.support.messages import mixed_message
 
 @pytest.mark.parametrize("version", ANNOUNCED)
 @pytest.mark.parametrize("provisioning", ["optional", "required"])
-async def test_a_phone_is_set_up_and_keeps_its_folders(version: Version, provisioning: str) -> None:
+async def test_a_phone_is_set_up_and_keeps_its_folders(
+    version: Version, provisioning: Literal["optional", "required"]
+) -> None:
     async with world(accounts=1, version=version, settings=Settings(provisioning=provisioning)) as here:
         await here.deliver(1, mixed_message(1))
         phone = here.client()
