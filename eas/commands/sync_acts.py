@@ -149,7 +149,7 @@ class Acts:
         return not lost
 
     def _echo(self, item: str) -> None:
-        """Let a device that lost a conflict hear of the item's every change: it takes the server's version of it all."""
+        """Let a device that lost a conflict hear of all changes of the item: it takes the server's version."""
         if item in self._disputed:
             records = enumerate(self.collection.records)
             self.collection.echoed |= {at for at, one in records if isinstance(one, Set) and one.item == item}

@@ -18,7 +18,7 @@ the old view above the highest floor among it and its children; *possible* the j
 lowest floor.  What is possible and no longer here is deleted, the rest told anew (Add is an upsert by ServerId).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -222,6 +222,18 @@ def own_softs(known: Knowledge, items: Iterable[Item], folders: Folders, floor: 
     ]
 
 
-def wakes(known: Knowledge, steps: Iterable[Step], origin: Callable[[Item, Rid], str]) -> bool:
-    """Tell whether one of *steps* is news that the device did not cause: *origin* names the device of a record."""
-    return any(origin(step.item, rid) != known.device for step in steps for rid in step.unseen)
+def wakes(known: Knowledge, steps: Iterable[Step]) -> bool:
+    """Tell whether one of *steps* is news that the device did not cause."""
+    return any(_is_news(known, step) for step in steps)
+
+
+def _is_news(known: Knowledge, step: Step) -> bool:
+    if any(step.item.device_of(rid) != known.device for rid in step.unseen):
+        return True
+    if step.act is not Act.ADD:
+        return False
+    # The device put the item here itself and was not yet told so: what others did with it since then is news.
+    return any(
+        rid > max(step.unseen) and not known.has_seen(rid) and step.item.device_of(rid) != known.device
+        for _, rid in step.item.property_rids()
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from eas.sync import hierarchy
-from eas.sync.delta import Knowledge, pending
+from eas.sync.delta import Knowledge, pending, wakes
 from storage.state import State
 
 
@@ -21,8 +21,7 @@ async def _has_news(state: State, device: str, folder: str) -> bool:
     if newest is None:
         return False
     known = Knowledge.of(newest[1], ())
-    steps = pending(known, await state.changed(folder, known.seen), state.folders)
-    return any(step.item.device_of(rid) != device for step in steps for rid in step.unseen)
+    return wakes(known, pending(known, await state.changed(folder, known.seen), state.folders))
 
 
 def hierarchy_changed(state: State, device: str) -> bool:
