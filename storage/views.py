@@ -96,23 +96,44 @@ def _cursor(packed: Mapping[str, list[int]]) -> dict[str, tuple[int, int]]:
 
 
 def unpack_view(packed: list[Any]) -> View:
-    """Undo `pack_view`."""
+    """Undo `pack_view`.  Raises ValueError or TypeError for anything else."""
+    match packed:
+        case [str(), str(), str(), int(), _, dict(), _, int(), _, dict(), _, dict(), dict()]:
+            pass
+        case _:
+            raise ValueError("not a view")
     device, folder, lineage, generation, parent, cursor, floor, window, start, possible, low, added, known = packed
     return View(
         device,
         folder,
         lineage,
         generation,
-        None if parent is None else ViewId(*parent),
+        _parent(parent),
         _cursor(cursor),
-        Floor(*floor),
+        _floor(floor),
         window,
-        Floor(*start),
+        _floor(start),
         _cursor(possible),
-        Floor(*low),
+        _floor(low),
         {client_id: (item, since) for client_id, (item, since) in added.items()},
         known,
     )
+
+
+def _parent(packed: Any) -> ViewId | None:
+    match packed:
+        case None:
+            return None
+        case [str(writer), int(n), int(place)]:
+            return ViewId(writer, n, place)
+    raise ValueError("not the id of a view")
+
+
+def _floor(packed: Any) -> Floor:
+    match packed:
+        case [int(date_ms), str(item)]:
+            return Floor(date_ms, item)
+    raise ValueError("not a position")
 
 
 @dataclass(slots=True)

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 
-from tests.fuzz import lmtp, mime, query, wbxml
+from tests.fuzz import lmtp, mime, query, records, wbxml
 from tests.fuzz.target import Target, check, input_of
 
 TARGETS: Final[Mapping[str, Target]] = {
     "lmtp": lmtp.TARGET,
     "mime": mime.TARGET,
     "query": query.TARGET,
+    "records": records.TARGET,
     "wbxml": wbxml.TARGET,
 }
 

@@ -1,0 +1,385 @@
+"""Delivery: one item a message, counted once, in bounded memory, and all or nothing."""
+
+import asyncio
+import gc
+import mmap
+import tracemalloc
+from collections.abc import AsyncIterable
+from random import Random
+
+import pytest
+
+from storage import checkpoint, delivery, paths
+from storage.account import Account
+from storage.delivery import Delivery, NotYetCreated
+from storage.directory import Entry, Mailbox
+from storage.engine import Engine, Unavailable
+from storage.errors import QuotaExceeded, UnknownAddress
+from storage.feed import LocalFeed
+from storage.message.index import index_message
+from storage.message.summary import Summary
+from storage.message.transfer import part_text
+from storage.records import Content, Set
+from storage.seal import SealError
+from storage.store import Store
+from tests.storage.vaults import PASSWORD, SECRET, World
+from tests.support.engines import CountingEngine, Crash, CrashingEngine, FailingEngine, SlowEngine, WrappedEngine
+from tests.support.messages import mixed_message
+from tests.support.soundness import assert_sound
+
+ANNA = Mailbox("anna@example.org", ("a.smith@example.org",), quota_bytes=10_000)
+BOB = Mailbox("bob+lists@example.org")
+NOBODY = Mailbox("new@example.org")
+MESSAGE = b"Received: from x by y; Fri, 08 Mar 2024 16:30:00 +0000\r\nSubject: Hi\r\n\r\ntext\r\n"
+TRACE = b"Return-Path: <s@x>\r\n"
+
+
+class Users:
+    """A directory."""
+
+    def __init__(self, *mailboxes: Mailbox) -> None:
+        self.mailboxes = mailboxes or (ANNA, BOB, NOBODY)
+
+    async def resolve(self, address: str) -> Mailbox:
+        for mailbox in self.mailboxes:
+            if address in mailbox.addresses:
+                return mailbox
+        raise UnknownAddress(address)
+
+    async def login(self, name: str) -> tuple[Mailbox, ...]:
+        return tuple(mailbox for mailbox in self.mailboxes if mailbox.address == name)
+
+    async def user_secrets(self, mailbox: Mailbox) -> tuple[bytes, ...]:
+        return (SECRET,)
+
+    async def search(self, text: str, limit: int) -> list[Entry]:
+        return []
+
+
+class Site:
+    """A store with Anna's account, and delivering processes on it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.store = self.node()
+
+    def node(self, engine: Engine | None = None) -> Store:
+        engine = engine or self.world.engine()
+        return Store(engine, Users(), self.world.node(engine), LocalFeed(), self.world.wall)
+
+    @classmethod
+    async def made(cls) -> "Site":
+        site = cls()
+        for mailbox in (ANNA, BOB):
+            await site.store.create(mailbox, PASSWORD)
+        return site
+
+    async def anna(self) -> Account:
+        """Return her account, as a process opens it that was not there before."""
+        account, _ = await self.node().unlock(ANNA.address, PASSWORD)
+        return account
+
+    async def mails(self) -> dict[str, bytes]:
+        account = await self.anna()
+        async with account.turn() as state:
+            items = [item.id async for item in state._all()]
+            found = await state.contents(items)
+            assert found.keys() == set(items)
+            return {item: await account.read(content) for item, content in found.items()}
+
+    async def content(self) -> Content:
+        async with (await self.anna()).turn() as state:
+            (content,) = (await state.contents([item.id async for item in state._all()])).values()
+            return content
+
+
+async def deposit(
+    to: Delivery, message: bytes | mmap.mmap = MESSAGE, *, trace: bytes = TRACE, junk: bool = False
+) -> None:
+    await to.deposit(await to.recipient(ANNA.address), trace, message, junk=junk)
+
+
+async def test_the_same_message_twice_is_one_item_whatever_our_own_lines_say() -> None:
+    site = await Site.made()
+    await deposit(site.store.delivery)
+    await deposit(site.store.delivery, trace=b"Return-Path: <other@x>\r\n")
+    await deposit(site.node().delivery)
+    assert list((await site.mails()).values()) == [TRACE + MESSAGE]
+    await deposit(site.store.delivery, MESSAGE + b".")
+    assert len(await site.mails()) == 2
+
+
+async def test_junk_comes_to_its_folder_and_everything_else_to_the_inbox() -> None:
+    site = await Site.made()
+    await deposit(site.store.delivery, MESSAGE + b"1")
+    await deposit(site.store.delivery, MESSAGE + b"2", junk=True)
+    async with (await site.anna()).turn() as state:
+        assert sorted([str(item.membership.folder) async for item in state._all()]) == ["inbox", "junk"]
+        assert {item.date_ms async for item in state._all()} == {site.world.wall.ms}
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("anna@example.org", ("anna@example.org", "")),
+        ("a.smith@example.org", ("anna@example.org", "")),
+        ("anna+news@example.org", ("anna@example.org", "news")),
+        ("anna+a+b@example.org", ("anna@example.org", "a+b")),
+        ("a.smith+@example.org", ("anna@example.org", "")),
+        ("bob+lists@example.org", ("bob+lists@example.org", "")),
+    ],
+)
+async def test_an_address_and_its_detail(address: str, found: tuple[str, str]) -> None:
+    site = await Site.made()
+    recipient = await site.store.delivery.recipient(address)
+    assert (recipient.address, recipient.detail) == found
+    assert recipient.account_id == paths.account_of(site.world.vault.deployment_key, found[0])
+
+
+@pytest.mark.parametrize(
+    "address", ["eve@example.org", "eve+x@example.org", "+anna@example.org", "bob@example.org", "", "@", "+@"]
+)
+async def test_nobody_has_this_address(address: str) -> None:
+    site = await Site.made()
+    with pytest.raises(UnknownAddress):
+        await site.store.delivery.recipient(address)
+
+
+async def test_mail_for_an_account_without_keys_waits() -> None:
+    site = await Site.made()
+    with pytest.raises(NotYetCreated):
+        await site.store.delivery.recipient(NOBODY.address)
+    await site.store.create(NOBODY, PASSWORD)
+    await site.store.delivery.recipient(NOBODY.address)
+
+
+async def test_a_public_key_that_is_not_genuine_gets_no_mail() -> None:
+    site = await Site.made()
+    (name,) = [name for name in site.world.names(paths.Kind.PUBLIC) if site.store.account_id(ANNA) in name]
+    site.world.objects.put(name, site.world.objects.contents[name][:-1] + b"x")
+    with pytest.raises(SealError):
+        await site.node().delivery.recipient(ANNA.address)
+
+
+async def test_the_public_key_is_read_once() -> None:
+    site = await Site.made()
+    engine = CountingEngine(site.world.engine())
+    node = site.node(engine)
+    await deposit(node.delivery)
+    await deposit(node.delivery, MESSAGE + b".")
+    assert engine.calls == {"list": 1, "get": 1, "put": 4}
+
+
+async def test_an_account_pushed_out_between_its_address_and_its_message_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "ACCOUNTS_KEPT", 1)
+    site = await Site.made()
+    anna = await site.store.delivery.recipient(ANNA.address)
+    await site.store.delivery.recipient(BOB.address)
+    await site.store.delivery.deposit(anna, TRACE, MESSAGE, junk=False)
+    assert len(await site.mails()) == 1
+
+
+# -- quotas
+
+
+async def room(to: Delivery, size: int) -> bool:
+    try:
+        await to.room(await to.recipient(ANNA.address), size)
+    except QuotaExceeded:
+        return False
+    return True
+
+
+async def test_there_is_room_for_what_fits_and_not_for_a_byte_more() -> None:
+    site = await Site.made()
+    assert ANNA.quota_bytes is not None
+    assert await room(site.store.delivery, ANNA.quota_bytes)
+    assert not await room(site.store.delivery, ANNA.quota_bytes + 1)
+    await deposit(site.store.delivery)
+    left = ANNA.quota_bytes - len(TRACE + MESSAGE)
+    for node in (site.store, site.node()):
+        assert await room(node.delivery, left)
+        assert not await room(node.delivery, left + 1)
+
+
+async def test_without_a_quota_nothing_is_asked() -> None:
+    site = await Site.made()
+    engine = CountingEngine(site.world.engine())
+    to = site.node(engine).delivery
+    bob = await to.recipient(BOB.address)
+    engine.calls.clear()
+    await to.room(bob, 1 << 60)
+    assert not engine.calls
+
+
+async def test_what_is_removed_gives_room_and_a_checkpoint_counts_exactly() -> None:
+    site = await Site.made()
+    size = len(TRACE + MESSAGE) + 1
+    for number in b"123":
+        await deposit(site.store.delivery, MESSAGE + bytes([number]))
+    await deposit(site.store.delivery, MESSAGE + b"1")  # counted twice until the next checkpoint
+    warm = site.node().delivery
+    assert not await room(warm, 10_000 - 4 * size + 1)
+    account = await site.anna()
+    async with account.turn() as state:
+        first = min([item.id async for item in state._all()])
+        await account.commit([Set(first, "folder", None)], -size)
+    assert await room(warm, 10_000 - 3 * size)
+    await account.checkpoint()
+    for to in (warm, site.node().delivery):
+        assert await room(to, 10_000 - 2 * size)
+        assert not await room(to, 10_000 - 2 * size + 1)
+    await deposit(site.store.delivery, MESSAGE + b"4")
+    for to in (warm, site.node().delivery):
+        assert await room(to, 10_000 - 3 * size)
+        assert not await room(to, 10_000 - 3 * size + 1)
+
+
+async def test_many_who_ask_at_once_count_each_commit_once() -> None:
+    site = await Site.made()
+    for number in b"12345":
+        await deposit(site.store.delivery, MESSAGE + bytes([number]))
+
+    async def pause() -> None:
+        await asyncio.sleep(0)
+
+    to = site.node(SlowEngine(site.world.engine(), pause)).delivery
+    left = 10_000 - 5 * len(TRACE + MESSAGE + b"1")
+    assert all(await asyncio.gather(*(room(to, left) for _ in range(9))))
+    assert not await room(to, left + 1)
+
+
+async def test_damage_keeps_nobody_s_mail_out() -> None:
+    site = await Site.made()
+    for number in b"12":
+        await deposit(site.store.delivery, MESSAGE + bytes([number]))
+    account = await site.anna()
+    async with account.turn():
+        pass
+    await account.checkpoint()
+    name = str(await checkpoint.newest(account._engine, account.id))
+    site.world.objects.put(name, b"damaged")
+    left = 10_000 - 2 * len(TRACE + MESSAGE + b"1")
+    assert await room(site.node().delivery, left), "the log counts alone"
+    assert not await room(site.node().delivery, left + 1)
+    (log,) = {name for name in site.world.names(paths.Kind.LOG) if name.endswith("1")}
+    site.world.objects.put(log, b"damaged")
+    to = site.node().delivery
+    assert await room(to, 10_000)
+    assert await room(to, 10_000)
+
+
+# -- the summary is that of the stored bytes
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *(mixed_message(n) for n in range(12)),
+        MESSAGE,
+        b"",
+        b"\r\n",
+        b"no header at all",
+        b" folded: first\r\nSubject: x\r\n\r\ntext",
+        b"Subject: only a header\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n"
+        b"--b\r\nContent-Type: text/html\r\n\r\n<p>two\r\n--b--",
+    ],
+    ids=range(19),
+)
+async def test_the_summary_fits_the_stored_bytes(message: bytes) -> None:
+    site = await Site.made()
+    await deposit(site.store.delivery, message)
+    content = await site.content()
+    account = await site.anna()
+    stored = await account.read(content)
+    assert stored == TRACE + message
+    summary = Summary.unpack(content.summary)
+    assert_sound(stored, summary)
+    alone = index_message(message)
+    assert [part_text(part, stored[part.start : part.end]) for part in summary.parts] == [
+        part_text(part, message[part.start : part.end]) for part in alone.parts
+    ]
+    assert summary.preview == alone.preview
+    whole = index_message(stored)
+    if message.startswith((b"Subject", b"Received", b"Content-Type")) or b"boundary" in message:
+        assert summary.parts == whole.parts
+        assert summary.header_size == whole.header_size
+
+
+# -- failures
+
+
+@pytest.mark.parametrize("is_last_kept", [False, True])
+@pytest.mark.parametrize("writes", [0, 1])
+async def test_a_crash_leaves_the_whole_message_or_none(writes: int, is_last_kept: bool) -> None:
+    site = await Site.made()
+    with pytest.raises(Crash):
+        await deposit(site.node(CrashingEngine(site.world.engine(), writes, is_last_kept=is_last_kept)).delivery)
+    is_there = writes == 1 and is_last_kept
+    assert list((await site.mails()).values()) == [TRACE + MESSAGE] * is_there
+    await deposit(site.store.delivery)  # the mail system tries again
+    assert list((await site.mails()).values()) == [TRACE + MESSAGE]
+
+
+async def test_failures_of_the_engine_are_raised_and_nothing_half_is_seen() -> None:
+    site = await Site.made()
+    for seed in range(30):
+        engine = FailingEngine(site.world.engine(), Random(seed), 0.0)
+        node = site.node(engine)
+        anna = await node.delivery.recipient(ANNA.address)
+        node.delivery._writer(anna.account_id, await node.delivery._public(anna.account_id))._sleep = _no_sleep
+        message = MESSAGE + b"%d" % seed
+        engine.rate = 0.7
+        try:
+            await deposit(node.delivery, message)
+            is_acknowledged = True
+        except Unavailable:
+            is_acknowledged = False
+        await engine.settle()
+        stored = [whole for whole in (await site.mails()).values() if whole == TRACE + message]
+        assert len(stored) <= 1
+        assert stored or not is_acknowledged
+
+
+async def _no_sleep(_seconds: float) -> None:
+    """The next try comes at once."""
+
+
+class Sink(WrappedEngine):
+    """Lets streams run through: what a long content leaves in a store in memory is not what is measured."""
+
+    async def put(self, key: str, data: bytes | AsyncIterable[bytes]) -> None:
+        if isinstance(data, bytes):
+            await super().put(key, data)
+        else:
+            async for _ in data:
+                pass
+
+
+def _rss_bytes() -> int:
+    with open("/proc/self/status") as status:
+        lines = dict(line.split(":", 1) for line in status)
+    return int(lines["RssAnon"].split()[0]) * 1024
+
+
+async def test_twenty_megabytes_are_delivered_in_bounded_memory() -> None:
+    site = await Site.made()
+    to = site.node(Sink(site.world.engine())).delivery
+    line = b"0123456789" * 7 + b"\r\n"
+    with mmap.mmap(-1, 20 << 20) as message:
+        message.write(b"Subject: long\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+        message.write(line * ((len(message) - message.tell()) // len(line)))
+        await deposit(to, MESSAGE)  # whatever is made once, is made
+        gc.collect()
+        before = _rss_bytes()
+        tracemalloc.start()
+        try:
+            await deposit(to, message)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 10 << 20
+        assert _rss_bytes() - before < 12 << 20
