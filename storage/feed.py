@@ -50,8 +50,12 @@ class Feed(Protocol):
         """Whether that process still runs; None if that cannot be known from here."""
         ...
 
+    async def leave(self) -> None:
+        """Close, once what was published is on its way; waits a few seconds at most."""
+        ...
+
     def close(self) -> None:
-        """Leave: others see this process as ended.  A second call does nothing."""
+        """Leave at once: others see this process as ended.  A second call does nothing."""
         ...
 
 
@@ -109,6 +113,10 @@ class LocalFeed:
     def is_alive(self, process_id: str) -> bool | None:
         """See `Feed.is_alive`; here it is always known."""
         return process_id in self._hub.feeds
+
+    async def leave(self) -> None:
+        """See `Feed.leave`."""
+        self.close()
 
     def close(self) -> None:
         """See `Feed.close`."""

@@ -77,6 +77,10 @@ class MachineFeed:
             return None
         return True
 
+    async def leave(self) -> None:
+        """See `Feed.leave`; closing sends what there is."""
+        self.close()
+
     def close(self) -> None:
         """See `Feed.close`; sends what can be sent at once."""
         if self._is_closed:

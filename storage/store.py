@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from storage import keys, log, objects, paths
 from storage.account import Account, AccountKeys, Identity
@@ -16,6 +17,7 @@ from storage.key_creation import NewKeys, create_account_keys
 from storage.key_objects import UnknownAccount, Vault
 from storage.passwords import spend_as_unlock
 from storage.records import Record
+from storage.verified import VerifyingDirectory, unlock_verified
 
 
 def wall_ms() -> int:
@@ -64,7 +66,7 @@ class Store:
         for mailbox in await self.directory.login(login):
             try:
                 secrets = await self.directory.user_secrets(mailbox)
-                unlocked = await keys.unlock(self.vault, self.account_id(mailbox), password, secrets, device_id)
+                unlocked = await self._unlock(mailbox, password, secrets, device_id)
             except keys.WrongPassword:
                 has_tried = True
                 continue
@@ -74,6 +76,13 @@ class Store:
         if not has_tried:
             await spend_as_unlock(self.vault)
         raise keys.WrongPassword(login)
+
+    async def _unlock(self, mailbox: Mailbox, password: str, secrets: Sequence[bytes], device_id: str) -> keys.Unlocked:
+        account, directory = self.account_id(mailbox), self.directory
+        if not isinstance(directory, VerifyingDirectory):
+            return await keys.unlock(self.vault, account, password, secrets, device_id)
+        verify = partial(directory.verify, mailbox, password)
+        return await unlock_verified(self.vault, account, password, secrets, device_id, verify)
 
     def _open(self, mailbox: Mailbox, unlocked: keys.Unlocked) -> Account:
         identity = Identity(mailbox.address, mailbox.aliases, mailbox.display_name)
@@ -100,7 +109,9 @@ class Store:
     async def close(self) -> None:
         """Finish what is under way and close everything."""
         await self.delivery.close()
+        if isinstance(self.directory, VerifyingDirectory):
+            await self.directory.close()
         for account in self.accounts.values():
             await account.close()
-        self.feed.close()
+        await self.feed.leave()
         await self.engine.close()
