@@ -1,6 +1,7 @@
 """From settings to an open store: which engine, which feed, which directory.  The literal tables of what there is."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
 from storage.directory_static import StaticDirectory
@@ -8,6 +9,7 @@ from storage.engine import Engine
 from storage.engine_local import LocalEngine
 from storage.engine_memory import MemoryEngine
 from storage.feed import Feed, LocalFeed
+from storage.feed_lanes import LanesFeed
 from storage.feed_machine import MachineFeed
 from storage.key_objects import Vault
 from storage.private_file import UnsafeFile
@@ -26,10 +28,23 @@ async def _local_engine(settings: Settings) -> Engine:
     return await LocalEngine.open(settings.path)
 
 
-_ENGINES: Mapping[str, Callable[[Settings], Awaitable[Engine]]] = {"memory": _memory_engine, "local": _local_engine}
-_FEEDS: Mapping[str, Callable[[Settings], Feed]] = {
-    "memory": lambda _settings: LocalFeed(),
-    "local": lambda settings: MachineFeed(settings.path),
+async def _s3_engine(settings: Settings) -> Engine:
+    # Only here: its libraries take 25 MB and a third of a second, and most sites have no bucket.
+    from storage.bucket_settings import bucket_of
+    from storage.engine_s3 import S3Engine
+
+    return await S3Engine.open(bucket_of(settings, os.environ))
+
+
+_ENGINES: Mapping[str, Callable[[Settings], Awaitable[Engine]]] = {
+    "memory": _memory_engine,
+    "local": _local_engine,
+    "s3": _s3_engine,
+}
+_FEEDS: Mapping[str, Callable[[Settings, Engine, bytes], Feed]] = {
+    "memory": lambda _settings, _engine, _key: LocalFeed(),
+    "local": lambda settings, _engine, _key: MachineFeed(settings.path),
+    "s3": lambda _settings, engine, key: LanesFeed(engine, key),
 }
 
 
@@ -43,7 +58,7 @@ async def open_store(settings: Settings) -> Store:
     engine = await _ENGINES[settings.engine](settings)
     try:
         await probe(engine)
-        feed = _feed(settings)
+        feed = _feed(settings, engine, deployment_key)
     except BaseException:
         await engine.close()
         raise
@@ -60,8 +75,8 @@ def _directory(settings: Settings) -> StaticDirectory:
         raise SettingError(str(settings.directory_file), f"cannot be read: {error.strerror}") from error
 
 
-def _feed(settings: Settings) -> Feed:
+def _feed(settings: Settings, engine: Engine, deployment_key: bytes) -> Feed:
     try:
-        return _FEEDS[settings.engine](settings)
+        return _FEEDS[settings.engine](settings, engine, deployment_key)
     except OSError as error:
         raise SettingError(str(settings.path), f"no feed between processes: {error.strerror}") from error

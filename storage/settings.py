@@ -18,11 +18,32 @@ class Settings:
     Raises ValueError for values that do not go together.
     """
 
-    engine: Literal["local", "memory"] = "local"
-    """Where mail lies: "local" is a folder of this machine; "memory" forgets everything at the end."""
+    engine: Literal["local", "s3", "memory"] = "local"
+    """Where mail lies: "local" is a folder of this machine; "s3" is a bucket that any number of machines share (nothing
+    is removed from it yet); "memory" forgets everything at the end."""
 
     path: Path = Path("/var/lib/petitbleu")
-    """The folder of the local engine.  Only the service's user needs to read it, and what lies there is sealed."""
+    """The folder of the local engine.  Only the service's user needs to read it, and what lies there is sealed.  With
+    a bucket nothing but a certificate that was made for want of one."""
+
+    bucket: str = ""
+    """Of the engine "s3": `s3://BUCKET` or `s3://BUCKET/PREFIX`.  A bucket that is not there is made."""
+
+    s3_endpoint: str = ""
+    """Where the object store answers: `https://HOST[:PORT]`.  Empty: $S3_ENDPOINT, $AWS_ENDPOINT_URL_S3,
+    $AWS_ENDPOINT_URL, or else Amazon's."""
+
+    s3_region: str = ""
+    """Empty: $AWS_REGION, $AWS_DEFAULT_REGION, or else us-east-1."""
+
+    s3_access_key: str = ""
+    """Empty: both keys are those of $S3_ACCESS_KEY and $S3_SECRET_KEY, or else as Amazon's tools find them."""
+
+    s3_secret_key: str = field(default="", repr=False)
+    """Goes with `s3_access_key`; better in the file below."""
+
+    s3_secret_key_file: Path = Path("/etc/petitbleu/s3.key")
+    """Holds the secret key, mode 0600; read if `s3_access_key` is set and `s3_secret_key` is not."""
 
     directory_file: Path = Path("/etc/petitbleu/accounts.toml")
     """The users.  Holds the secrets that passwords are mixed with: back it up apart from the store, mode 0600."""
@@ -61,6 +82,11 @@ class Settings:
             _ = self.domains
         except UnknownAddress as error:
             raise ValueError(f"not a domain: {error.address!r}") from error
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people."""
+        return {"local": str(self.path), "s3": self.bucket}.get(self.engine, "memory")
 
     @property
     def cost(self) -> Cost:
