@@ -69,7 +69,7 @@ def path(tmp_path: Path) -> Path:
         ("[storage]\nargon2_lanes = 2\nargon2_memory_kib = 15", "argon2 cost out of bounds"),
         ("[storage]\nargon2_runs_max = 0", "argon2_runs_max: must be 1 to 1024"),
         ("[storage]\nargon2_runs_max = 0", "argon2_runs_max: must be 1 to"),
-        ('[storage]\nengine = "s4"', 'engine: must be one of "local", "memory"'),
+        ('[storage]\nengine = "s4"', 'engine: must be one of "local", "s3", "memory"'),
         ('[storage]\nmail_domains = ["ü..org"]', "not a domain: 'ü..org'"),
         ('[storage]\nshort_domains = { A = "ü..org" }', "not a domain: 'ü..org'"),
         ('[storage]\nlog_level = "loud"', "log_level: must be one of"),
