@@ -29,6 +29,8 @@ _EXAMPLES = """examples:
       a server on loopback in a temporary folder; for clients on this machine
   petitbleu demo --dir ~/petitbleu-demo --https 0.0.0.0:8443
       one that phones in your network reach, and that keeps its data
+  petitbleu demo --store s3://demo/first
+      on a bucket (S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY); two demos on one are two nodes of the same accounts
   petitbleu demo --http 127.0.0.1:0 --lmtp 127.0.0.1:0 --json
       for scripts: any free ports, told in one line of JSON
 """
@@ -45,6 +47,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--dir", type=Path, help="keep the data here between runs (default: a temporary folder)")
+    parser.add_argument(
+        "--store", default="", metavar="s3://BUCKET/PREFIX", help="keep the mail in a bucket (its keys: no secret)"
+    )
     parser.add_argument("--http", type=_address, default="127.0.0.1:8080", metavar="HOST:PORT", help="%(default)s")
     parser.add_argument("--https", type=_address, metavar="HOST:PORT", help="with a self-signed certificate")
     parser.add_argument("--lmtp", type=_lmtp, default="127.0.0.1:2424", metavar="HOST:PORT", help="%(default)s")
@@ -75,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.lmtp,
             arguments.submission or "",
             arguments.accounts,
+            arguments.store,
         )
         set_up_logging("info" if arguments.json else "warning", address_key=None)
         return _serve(demo, arguments.workers, as_json=arguments.json)

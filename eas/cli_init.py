@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in made:
         print(f"made {path}")
     asyncio.run(try_store(settings.storage))
-    print(f"the store in {settings.storage.path} is ready")
+    print(f"the store in {settings.storage.place} is ready")
     print(f"\nNow look into {config}, then:\n")
     shown = "" if config == DEFAULT_PATH else f" --config {config}"
     print(f"  petitbleu account add{shown} you@your.domain\n  petitbleu serve{shown}\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from eas.address import parse_address
 from eas.cli_settings import SECTIONS
 from eas.context import Submit
+from eas.demo_bucket import deployment_key, user_secret
 from eas.demo_mails import SENDER, sample_mails
 from eas.demo_post import OwnDelivery
 from eas.mail.submission import Submission
@@ -20,13 +22,14 @@ from lmtp.settings import Settings as LmtpSettings
 from storage import paths
 from storage.accounts_file import HEADER, StaticAccount, add_accounts, load_accounts
 from storage.directory import Mailbox
-from storage.key_creation import AccountExists
+from storage.key_creation import AccountExists, BeingCreated
 from storage.opening import open_store
 from storage.private_file import create_private
 from storage.settings import Settings as StorageSettings
 from storage.slots import CHEAPEST
-from storage.startup import create_deployment_key, example_configuration
+from storage.startup import create_deployment_key, example_configuration, read_deployment_key
 from storage.store import Store
+from storage.toml_tables import SettingError
 
 DOMAIN = "example.test"
 ACCOUNTS_MAX = 10_000
@@ -42,6 +45,7 @@ _GIVEN: Mapping[str, Mapping[str, object]] = {
     }
 }
 _AT_ONCE = 64
+_CREATE_TRIES = 40
 _ARGON2_RUNS = 4
 
 
@@ -55,10 +59,14 @@ class Demo:
     lmtp: str
     submission: str
     accounts: int
+    bucket: str = ""
+    """Where the store is, `s3://BUCKET/PREFIX`; empty: in the folder."""
 
     def storage_settings(self, log_level: str = "info") -> StorageSettings:
-        """Return the store's settings: everything in the one folder, and passwords at the lowest cost."""
+        """Return the store's settings: what is not in a bucket in the one folder, and passwords at the lowest cost."""
         return StorageSettings(
+            engine="s3" if self.bucket else "local",
+            bucket=self.bucket,
             path=self.folder / "store",
             directory_file=self.folder / "accounts.toml",
             deployment_key_file=self.folder / "deployment.key",
@@ -102,16 +110,27 @@ def prepare_files(demo: Demo) -> None:
     settings = demo.storage_settings()
     demo.folder.mkdir(parents=True, exist_ok=True)
     if not settings.deployment_key_file.exists():
-        create_deployment_key(settings.deployment_key_file)
+        create_deployment_key(settings.deployment_key_file, deployment_key(demo.bucket) if demo.bucket else None)
+    elif demo.bucket and read_deployment_key(settings.deployment_key_file) != deployment_key(demo.bucket):
+        raise SettingError(str(demo.folder), f"is of a demo whose store is not in {demo.bucket}")
     if not settings.directory_file.exists():
         create_private(settings.directory_file, HEADER.encode())
     if not (configuration := demo.folder / CONFIGURATION).exists():
-        configuration.write_text(example_configuration(SECTIONS, _GIVEN), "utf-8")
+        configuration.write_text(example_configuration(SECTIONS, _given(demo)), "utf-8")
     there = {account.mailbox.address for account in load_accounts(settings.directory_file)}
     missing = [n for n in range(1, demo.accounts + 1) if address(n) not in there]
     if missing:
-        new = [StaticAccount(address(n), display_name=f"Demo User {n}") for n in missing]
+        new = [_account(demo, n) for n in missing]
         add_accounts(settings.directory_file, new)
+
+
+def _given(demo: Demo) -> Mapping[str, Mapping[str, object]]:
+    return {"storage": {**_GIVEN["storage"], **({"engine": "s3", "bucket": demo.bucket} if demo.bucket else {})}}
+
+
+def _account(demo: Demo, n: int) -> StaticAccount:
+    secret = user_secret(demo.bucket, address(n)) if demo.bucket else ""
+    return StaticAccount(address(n), display_name=f"Demo User {n}", user_secret=secret)
 
 
 async def fill(demo: Demo, lmtp_port: int) -> int:
@@ -134,12 +153,23 @@ async def _fill_account(store: Store, n: int, lmtp_port: int, now: datetime) -> 
     mailbox = await store.directory.resolve(address(n))
     if await _has_keys(store, mailbox):
         return False
-    try:
-        await store.create(mailbox, password(n))
-    except AccountExists:  # of another demo in the same folder, a moment ago
+    if not await _create(store, mailbox, password(n)):
         return False
     await _deposit(store, address(n), sample_mails(address(n), lmtp_port, now), now)
     return True
+
+
+async def _create(store: Store, mailbox: Mailbox, typed: str) -> bool:
+    """Make an account's keys; return False if another demo on the same store has.  Raises `BeingCreated`."""
+    for _ in range(_CREATE_TRIES):
+        try:
+            await store.create(mailbox, typed)
+            return True
+        except AccountExists:
+            return False
+        except BeingCreated:  # of two that meet both withdraw
+            await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311  # no secret: they shall not meet again
+    raise BeingCreated(mailbox.address)
 
 
 async def _has_keys(store: Store, mailbox: Mailbox) -> bool:

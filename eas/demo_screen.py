@@ -29,7 +29,7 @@ class Screen:
     def show_ready(self, ports: Ports) -> None:
         """Say what to do now."""
         demo = self._demo
-        print(f"Petit Bleu's demo is running; its data is in {demo.folder}.\n")
+        print(f"Petit Bleu's demo is running; its data is in {demo.bucket or demo.folder}.\n")
         print(f"  accounts   {_to_last(address, demo.accounts)}")
         print(f"  passwords  {_to_last(password, demo.accounts)}")
         if ports.http:

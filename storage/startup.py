@@ -89,9 +89,12 @@ def field_docs(cls: type) -> dict[str, str]:
     return docs
 
 
-def create_deployment_key(path: Path) -> bytes:
-    """Make the key of a new deployment: 32 random bytes in base64, mode 0600.  Raises FileExistsError, OSError."""
-    key = new_key()
+def create_deployment_key(path: Path, key: bytes | None = None) -> bytes:
+    """Write the key of a new deployment in base64, mode 0600: 32 random bytes, unless there is one already.
+
+    Raises FileExistsError, OSError.
+    """
+    key = key or new_key()
     create_private(path, base64.b64encode(key) + b"\n")
     return key
 
