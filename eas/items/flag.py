@@ -1,7 +1,7 @@
 """A mail's flag ([MS-ASEMAIL] Flag): what a client may set, checked, and how it is told again."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from eas.protocol.datatypes import BadDateTime, dashed, parse_datetime
@@ -13,6 +13,7 @@ EMAIL, TASKS = pages.Email, pages.Tasks
 
 CLEARED, COMPLETE, ACTIVE = 0, 1, 2
 TEXT_CHARS_MAX = 1024
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 _DATES: tuple[tuple[str, Tag], ...] = (
     ("date_completed", TASKS.DateCompleted),
@@ -46,7 +47,7 @@ class Flag:
 
     def pack(self) -> dict[str, Any]:
         """Return plain values, for a record."""
-        dates = {name: int(date.timestamp() * 1000) for name, date in self.dates.items()}
+        dates = {name: (date - _EPOCH) // _MILLISECOND for name, date in self.dates.items()}
         return {"status": self.status, "texts": self.texts, "dates": dates, "reminder": self.reminder_set}
 
     @classmethod
@@ -54,21 +55,23 @@ class Flag:
         """Undo `pack`; nothing is no flag."""
         if not packed:
             return None
-        dates = {name: datetime.fromtimestamp(ms / 1000, UTC) for name, ms in packed["dates"].items()}
+        dates = {name: _EPOCH + ms * _MILLISECOND for name, ms in packed["dates"].items()}
         return cls(packed["status"], packed["texts"], dates, packed["reminder"])
 
 
 def parse_flag(found: Element, previous: Flag | None) -> Flag | None:
     """Return the flag that a client sets, None for a cleared one.  Raises `BadFlag`.
 
-    Without a Status it is an update: the properties given replace those of *previous*.
+    Without a Status it is an update: the properties given replace those of *previous*.  One that is given without a
+    value, as phones do that send every element there is, is taken away.
     """
     if not found.children:
         return None
     try:
         status = found.number_or(EMAIL.Status, None)
-        texts = {name: found.text(tag)[:TEXT_CHARS_MAX] for name, tag in _TEXTS if found.has(tag)}
-        dates = {name: parse_datetime(found.text(tag)) for name, tag in _DATES if found.has(tag)}
+        given = {name: found.text_or(tag, None) for name, tag in (*_TEXTS, *_DATES)}
+        texts = {name: text[:TEXT_CHARS_MAX] for name, _ in _TEXTS if (text := given[name])}
+        dates = {name: parse_datetime(text) for name, _ in _DATES if (text := given[name])}
         reminder = found.flag_or(TASKS.ReminderSet, default=None)
     except (InvalidValue, BadDateTime) as error:
         raise BadFlag(str(error)) from error
@@ -77,7 +80,10 @@ def parse_flag(found: Element, previous: Flag | None) -> Flag | None:
     if status is None:
         if previous is None:
             raise BadFlag("an update of no flag")
-        status, texts, dates = previous.status, {**previous.texts, **texts}, {**previous.dates, **dates}
+        kept = {name for name, text in given.items() if text is None}
+        texts |= {name: text for name, text in previous.texts.items() if name in kept}
+        dates |= {name: date for name, date in previous.dates.items() if name in kept}
+        status = previous.status
         reminder = previous.reminder_set if reminder is None else reminder
     flag = Flag(status, texts, dates, bool(reminder))
     _check(flag)
