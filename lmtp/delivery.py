@@ -13,6 +13,7 @@ from lmtp.reply import Refused, Reply
 from lmtp.spool import SpoolError
 from lmtp.trace_lines import is_junk, trace_lines
 from lmtp.transaction import Delivery, Resolve
+from storage.delivery import NotYetCreated
 from storage.engine import EngineError
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 
@@ -136,6 +137,8 @@ class Postman(Generic[R]):
         match error:
             case UnknownAddress():
                 answer = reply.UNKNOWN_ADDRESS
+            case NotYetCreated():  # a kind of the next, so it comes first
+                answer = reply.NO_MAILBOX_YET
             case DirectoryUnavailable():
                 answer = reply.DIRECTORY_TROUBLE
             case QuotaExceeded():

@@ -50,6 +50,8 @@ TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 # A chunk of unknown size cannot be stepped over, and what follows must not be taken for commands: hang up.
 BAD_CHUNK = Reply(421, "4.5.4", "Syntax: BDAT size [LAST]")
 
+# The directory knows the user, who has not logged in yet: there is no key to seal mail with.
+NO_MAILBOX_YET = Reply(450, "4.2.1", "Mailbox not set up yet, try again later")
 STORAGE_TROUBLE = Reply(451, "4.3.0", "Cannot store mail now, try again later")
 DIRECTORY_TROUBLE = Reply(451, "4.4.3", "Cannot look up recipients now, try again later")
 # RFC 5321 4.2.3 knows 552 for this as well; but Postfix bounces on 552, and mailboxes get emptied.

@@ -7,6 +7,7 @@ from lmtp.delivery import DEPOSITS_AT_ONCE, Postman
 from lmtp.reply import Refused, Reply
 from lmtp.spool import Spool
 from lmtp.transaction import Delivery, Resolve
+from storage.delivery import NotYetCreated
 from storage.engine import EngineError, Unavailable
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from tests.lmtp.mailroom import Box, Letter, Mailroom, Noted, postman_for
@@ -30,6 +31,7 @@ async def _deliver(postman: Postman[Box], *addresses: str, message: bytes = MESS
     [
         (UnknownAddress("a@y"), reply.UNKNOWN_ADDRESS, True),
         (DirectoryUnavailable(), reply.DIRECTORY_TROUBLE, True),
+        (NotYetCreated("a"), reply.NO_MAILBOX_YET, True),
         (QuotaExceeded(1, 1), reply.OVER_QUOTA, True),
         (EngineError(), reply.STORAGE_TROUBLE, True),
         (TimeoutError(), reply.STORAGE_TROUBLE, True),
@@ -47,7 +49,7 @@ async def test_what_errors_mean_to_the_sending_server(error: Exception, why: Rep
 
 
 def test_nothing_but_an_unknown_address_is_refused_for_good() -> None:
-    for answer in (reply.DIRECTORY_TROUBLE, reply.OVER_QUOTA, reply.STORAGE_TROUBLE):
+    for answer in (reply.DIRECTORY_TROUBLE, reply.NO_MAILBOX_YET, reply.OVER_QUOTA, reply.STORAGE_TROUBLE):
         assert 400 <= answer.code < 500
 
 
