@@ -113,6 +113,11 @@ class Delivery:
         added = Added(item, folder, "Email", self._now_ms(), content)
         await writer.append([added], content.size_bytes)
 
+    def forget(self, account_id: str) -> None:
+        """Forget an account's public key: it may be another one now, or none."""
+        self._publics.pop(account_id, None)
+        self._writers.pop(account_id, None)  # it seals to that key
+
     async def _public(self, account_id: str) -> bytes:
         public = self._publics.get(account_id)
         if public is None:

@@ -45,6 +45,8 @@ class Store:
         self.feed.subscribe(self._heard)  # before anybody else: whoever hears of news then finds the account stale
 
     def _heard(self, news: News) -> None:
+        if news.account_id and not news.writer:  # of keys
+            self.delivery.forget(news.account_id)
         for account_id in [news.account_id] if news.account_id else list(self.accounts):
             if (account := self.accounts.get(account_id)) is not None:
                 account.told_of_news(news.writer, news.n)
