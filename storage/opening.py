@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 
+from storage.directory import Directory
 from storage.directory_static import StaticDirectory
 from storage.engine import Engine
 from storage.engine_local import LocalEngine
@@ -54,7 +55,7 @@ async def open_store(settings: Settings) -> Store:
     Raises `SettingError` (also for a file of users that cannot be read), `UnsafeFile`, `EngineRefused`, `EngineError`.
     """
     deployment_key = read_deployment_key(settings.deployment_key_file)
-    directory = _directory(settings)
+    directory = _DIRECTORIES[settings.directory](settings)
     engine = await _ENGINES[settings.engine](settings)
     try:
         await probe(engine)
@@ -66,13 +67,24 @@ async def open_store(settings: Settings) -> Store:
     return Store(engine, directory, vault, feed)
 
 
-def _directory(settings: Settings) -> StaticDirectory:
+def _static_directory(settings: Settings) -> Directory:
     try:
         return StaticDirectory(settings.directory_file, settings.domains)
     except (SettingError, UnsafeFile):
         raise
     except OSError as error:
         raise SettingError(str(settings.directory_file), f"cannot be read: {error.strerror}") from error
+
+
+def _ldap_directory(settings: Settings) -> Directory:
+    # Only here: its library takes 17 MB, and most sites have no LDAP.
+    from storage.directory_ldap import LdapDirectory
+    from storage.directory_ldap_settings import load_ldap_settings
+
+    return LdapDirectory(load_ldap_settings(settings.ldap_file), settings.domains)
+
+
+_DIRECTORIES: Mapping[str, Callable[[Settings], Directory]] = {"file": _static_directory, "ldap": _ldap_directory}
 
 
 def _feed(settings: Settings, engine: Engine, deployment_key: bytes) -> Feed:

@@ -45,8 +45,14 @@ class Settings:
     s3_secret_key_file: Path = Path("/etc/petitbleu/s3.key")
     """Holds the secret key, mode 0600; read if `s3_access_key` is set and `s3_secret_key` is not."""
 
+    directory: Literal["file", "ldap"] = "file"
+    """Where users are entered: in `directory_file`, or in an LDAP directory (`ldap_file`; see deploy/ldap)."""
+
     directory_file: Path = Path("/etc/petitbleu/accounts.toml")
     """The users.  Holds the secrets that passwords are mixed with: back it up apart from the store, mode 0600."""
+
+    ldap_file: Path = Path("/etc/petitbleu/ldap.toml")
+    """How the LDAP directory is asked.  Holds a password: mode 0600."""
 
     deployment_key_file: Path = Path("/etc/petitbleu/deployment.key")
     """32 random bytes, made by `petitbleu init`.  Without it no account is found again: back it up apart from the

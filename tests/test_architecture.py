@@ -29,6 +29,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgpack": ("storage",),
     "zstandard": ("storage",),
     "lxml": ("eas.web", "storage.engine_s3"),
+    "ldap3": ("storage.directory_ldap_connection",),
     "aioboto3": ("storage.engine_s3",),
     "botocore": ("storage.engine_s3",),
     "aiosmtplib": ("eas.mail.submission",),
