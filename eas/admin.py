@@ -18,10 +18,15 @@ from storage.settings import Settings as StorageSettings
 from storage.startup import create_deployment_key
 from storage.store import Store
 from storage.toml_tables import SettingError
+from storage.verified import VerifyingDirectory
 
 DELETED_AT_ONCE = 500
 NEWS_OF_KEYS = ""
 """The writer in news that say: passwords changed, look again (`eas/sessions.py`)."""
+
+
+class NotInDirectory(Exception):
+    """What was asked for is a matter of the LDAP directory; says what to do there."""
 
 
 def given_settings(config: Path, store: Path | None, default: Path) -> Mapping[str, Mapping[str, object]]:
@@ -69,15 +74,24 @@ async def try_store(settings: StorageSettings) -> None:
 async def create_account(store: Store, settings: StorageSettings, account: StaticAccount, password: str) -> str:
     """Enter a user and make his keys; return the recovery key, which is not seen again.
 
-    A user who is entered but has no keys yet (a crash in between) gets them.  Raises `AddressTaken`, `AccountExists`,
-    `UnfitPassword`, `SettingError`, `EngineError`.
+    A user who is entered but has no keys yet (a crash in between) gets them.  In a directory that is not ours he
+    must be already, and his password must be the one that is right there.  Raises `AddressTaken`, `AccountExists`,
+    `UnfitPassword`, `SettingError`, `EngineError`; of such a directory also `UnknownAddress`, `NotInDirectory`.
     """
     fit_password(password)  # before anything is written
-    known = {one.mailbox.address for one in load_accounts(settings.directory_file)}
-    if account.mailbox.address not in known:
-        add_account(settings.directory_file, account)
+    if settings.directory == "file":
+        known = {one.mailbox.address for one in load_accounts(settings.directory_file)}
+        if account.mailbox.address not in known:
+            add_account(settings.directory_file, account)
     mailbox = await store.directory.resolve(account.address)
+    await _must_verify(store, mailbox, password)
     return (await store.create(mailbox, password)).recovery_key
+
+
+async def _must_verify(store: Store, mailbox: Mailbox, password: str) -> None:
+    directory = store.directory
+    if isinstance(directory, VerifyingDirectory) and not await directory.verify(mailbox, password):
+        raise NotInDirectory(f"the directory does not take this password for {mailbox.address}: change it there first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,9 @@ class Listed:
 
 
 async def list_accounts(store: Store, settings: StorageSettings) -> list[Listed]:
-    """Return all users, in the order of the file."""
+    """Return all users, in the order of the file.  Raises `NotInDirectory` where there is none."""
+    if settings.directory != "file":
+        raise NotInDirectory("the users are in LDAP: list them with its tools, or one by one with `account show`")
     return [
         Listed(account.mailbox, await has_keys(store, account.mailbox))
         for account in load_accounts(settings.directory_file)
@@ -112,23 +128,35 @@ async def find(store: Store, name: str) -> Mailbox:
 async def change_password(store: Store, mailbox: Mailbox, current: str, new: str) -> None:
     """Give the account a new main password; *current* may be the recovery key.
 
-    Sessions end, on this machine at once.  Raises `WrongPassword`, `UnfitPassword`, `SlotChanged`, `EngineError`.
+    Sessions end, on this machine at once.  Raises `WrongPassword`, `UnfitPassword`, `SlotChanged`, `EngineError`,
+    `NotInDirectory` for one that the directory of passwords does not know.
     """
     fit_password(new)
+    await _must_verify(store, mailbox, new)
     secrets = await store.directory.user_secrets(mailbox)
     unlocked = await keys.unlock(store.vault, store.account_id(mailbox), current, secrets)
     await keys.change_password(store.vault, unlocked, new, secrets[0] if secrets else b"")
     store.feed.publish(unlocked.account, NEWS_OF_KEYS, 0)
 
 
+async def renew_recovery_key(store: Store, mailbox: Mailbox, current: str) -> str:
+    """Return a new recovery key; the one before it opens nothing any more.  Raises `WrongPassword`, `EngineError`."""
+    secrets = await store.directory.user_secrets(mailbox)
+    unlocked = await keys.unlock(store.vault, store.account_id(mailbox), current, secrets)
+    return await keys.renew_recovery_key(store.vault, unlocked)
+
+
 async def delete_account(store: Store, settings: StorageSettings, mailbox: Mailbox) -> int:
     """Remove a user and everything he has in the store; return how many objects that were.  There is no way back.
 
-    The user goes first: mail is refused from then on.  Raises `SettingError`, `EngineError`; then do it again.
+    The user goes first: mail is refused from then on.  In LDAP his password should have been locked before, or the
+    account is made again at his next login; his entry goes afterwards, by LDAP's own tools.  Raises `SettingError`,
+    `EngineError`; then do it again.
     """
     account_id = store.account_id(mailbox)
     with suppress(UnknownAddress):
-        remove_account(settings.directory_file, canonical(mailbox.address))
+        if settings.directory == "file":
+            remove_account(settings.directory_file, canonical(mailbox.address))
     # Keys first: whatever stays after a crash opens to nobody.
     prefix = paths.account_prefix(account_id)
     stored = await load(store.vault, account_id)

@@ -45,6 +45,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_password_stdin(add, "the password, one line,")
 
+    recovery = _action(actions, "recovery-key", _recovery_key, "make a new recovery key, and print it, once")
+    add_password_stdin(recovery, "the password, one line,")
+
     _action(actions, "list", _list, "list all users", name=None)
 
     password = _action(actions, "password", _password, "change a password; the recovery key will do as the old one")
@@ -97,11 +100,20 @@ async def _add(arguments: argparse.Namespace, settings: AllSettings, store: Stor
         account = StaticAccount(arguments.account, arguments.name, tuple(arguments.alias), quota_bytes=quota)
     except ValueError as error:
         raise BadArgument(str(error)) from error
+    if settings.storage.directory != "file" and (arguments.name or arguments.alias or quota is not None):
+        raise BadArgument("names, aliases and quotas are what the LDAP directory says")
     password = new_password(f"Password for {arguments.account}", from_stdin=arguments.password_stdin)
     recovery_key = await admin.create_account(store, settings.storage, account, password)
     print(f"added {account.mailbox.address}")
     print(f"recovery key: {recovery_key}")
     print("Write it down: it is not shown again, and without it a forgotten password loses all mail.")
+
+
+async def _recovery_key(arguments: argparse.Namespace, _settings: AllSettings, store: Store) -> None:
+    mailbox = await admin.find(store, arguments.account)
+    recovery_key = await admin.renew_recovery_key(store, mailbox, _known_password(arguments, mailbox))
+    print(f"recovery key: {recovery_key}")
+    print("Write it down: it is not shown again.  The one before it opens nothing any more.")
 
 
 async def _list(_arguments: argparse.Namespace, settings: AllSettings, store: Store) -> None:

@@ -3,6 +3,7 @@
 import os
 import ssl
 
+from eas.admin import NotInDirectory
 from eas.admin_contents import UnknownDevice, UnknownFolder
 from eas.cli_input import BadArgument, NotConfirmed
 from eas.packages import ForeignPackage
@@ -39,6 +40,7 @@ _SAY_THEMSELVES = (
     EngineError,
     ForeignPackage,
     NotConfirmed,
+    NotInDirectory,
     BadArgument,
     SealError,
     SettingError,
