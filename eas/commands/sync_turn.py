@@ -187,7 +187,9 @@ class SyncTurn:
             piece.steps = piece.plan.steps[:told]
             piece.answer.more = piece.request.get_changes and told < len(piece.plan.steps)
             added = piece.collection.added
-            if told or piece.records or added or (piece.request.get_changes and not piece.plan.is_empty and not wanted):
+            has_cut = piece.request.get_changes and not piece.plan.is_empty and not wanted
+            # Whatever is said comes under a new key, a failure or a Fetch too: only silence keeps the key.
+            if told or piece.records or added or piece.request.has_commands or has_cut:
                 piece.new_view = piece.plan.view_after(told, added)
             await self._tell_own(piece, after)
 

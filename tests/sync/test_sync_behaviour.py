@@ -64,6 +64,20 @@ async def test_a_first_download_keeps_to_the_window_of_the_request(phone: EasCli
     assert (answer.results[INBOX].changes, answer.results[INBOX].more_available) == (2, True)
 
 
+async def test_whatever_is_answered_comes_under_a_new_key(phone: EasClient, server: World) -> None:
+    await phone.sync_all(INBOX)
+    folder = phone.mailbox.folder(INBOX)
+    gone = f"{INBOX}:nothing"
+    for command in (fetch(gone), read(gone), delete(gone)):
+        before = folder.sync_key
+        result = await phone.sync(INBOX, [command], get_changes=False)
+        assert [one.status for one in result.responses] == [8]
+        assert folder.sync_key != before
+        again = await phone.sync(INBOX, [command], get_changes=False, sync_key=before)  # the answer was lost
+        assert [one.status for one in again.responses] == [8]
+    assert (await phone.sync(INBOX)).sync_key is None
+
+
 async def test_a_narrower_filter_takes_old_mail_off_and_a_wider_one_brings_it_back(
     phone: EasClient, server: World
 ) -> None:
