@@ -133,6 +133,8 @@ class Base:
 
         With a *limit*, at least the first *limit* of them, and no more pages are read than that needs.
         """
+        if low >= high:
+            return []
         refs = [
             ref
             for ref in self.refs

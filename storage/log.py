@@ -160,20 +160,23 @@ async def tail(engine: Engine, account: str, known: Mapping[str, int]) -> dict[s
     prefix = paths.prefix(paths.Kind.LOG, account)
     found: dict[str, list[int]] = {}
     after = prefix
+    past = ""  # the last known commit of the writer being listed: up to it nothing is looked at
     while True:
         page = await engine.list(prefix, after, engine.list_page)
-        last: paths.Name | None = None
         for entry in page:
-            last = _parsed(entry.key)
-            if last is None:
+            name = None if entry.key <= past else _parsed(entry.key)
+            if name is None:
                 continue
-            listed = found.setdefault(last.id, [])
-            if last.n == (listed[-1] if listed else known.get(last.id, 0)) + 1:
-                listed.append(last.n)
+            seen = known.get(name.id, 0)
+            if name.id not in found:
+                found[name.id] = []
+                past = paths.log(account, name.id, seen) if seen else past
+            listed = found[name.id]
+            if name.n == (listed[-1] if listed else seen) + 1:
+                listed.append(name.n)
         if len(page) < engine.list_page:
             return {writer: numbers for writer, numbers in found.items() if numbers}
-        skipped = known.get(last.id, 0) if last is not None else 0
-        after = paths.log(account, last.id, skipped) if last is not None and last.n < skipped else page[-1].key
+        after = max(page[-1].key, past)
 
 
 def _parsed(key: str) -> paths.Name | None:

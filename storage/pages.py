@@ -28,9 +28,9 @@ NOWHERE = ""
 """The folder of removed items, in a page's columns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PageRef:
-    """A page's entry in the directory."""
+    """A page's entry in the directory.  Never changed; not frozen, as every opening makes them all."""
 
     first: str
     """No row of the page has a lesser id, no row of the page before it a greater or equal one."""
@@ -42,6 +42,7 @@ class PageRef:
     size_bytes: int
     """Of the contents of all items that are not removed."""
     folders: Mapping[str, int]
+    """How many rows are in each folder; removed ones under `NOWHERE`."""
 
 
 class Page:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import codec, engine, held, lmtp, mime, search
+from tests.bench import codec, engine, held, lmtp, mime, search, store
 from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "lmtp": lmtp.run,
     "mime": mime.run,
     "search": search.run,
+    "store": store.run,
 }
 
 

@@ -132,6 +132,7 @@ async def test_the_newest_few_of_many_need_one_page() -> None:
     found = await opened.floors({"inbox"}, BOTTOM, TOP, limit=9, newest_first=True, skip=())
     assert found[0].item == f"{6 * pages.ROWS_MAX - 1:04}"
     assert sealed.reads.total() == 1
+    assert (await opened.floors({"inbox"}, Floor(5, ""), Floor(5, ""), limit=9, newest_first=True, skip=())) == []
     assert (await opened.floors({"junk"}, BOTTOM, TOP, limit=9, newest_first=True, skip=())) == []
     assert sealed.reads.total() == 1
 

@@ -12,7 +12,7 @@ from storage.recovery import new_app_password
 from storage.slots import SlotKind
 from storage.store import Store
 from tests.storage.nodes import mail
-from tests.storage.test_delivery import ANNA, BOB, NOBODY, Site, Users, deposit
+from tests.storage.sites import ANNA, BOB, NOBODY, Site, Users, deposit
 from tests.storage.vaults import PASSWORD, SECRET, World
 
 
