@@ -82,6 +82,8 @@ class Account:
         self._turn = asyncio.Lock()
         self._state: State | None = None
         self._stale = True
+        self._is_fresh = False
+        """Whether everything that was durable at the beginning of the turn is folded."""
         self._broken: set[str] = set()
         self._checkpointed = 0
 
@@ -95,7 +97,8 @@ class Account:
         """
         async with self._turn:
             await self._writer.finish()  # of a caller that was cancelled: `next_place` must hold
-            if fresh or self._stale or self._state is None or self._is_behind(self._state):
+            self._is_fresh = fresh or self._stale or self._state is None or self._is_behind(self._state)
+            if self._is_fresh:
                 await self._refresh()
             assert self._state is not None  # noqa: S101  # _refresh sets it
             yield self._state
@@ -105,8 +108,14 @@ class Account:
         return self._writer.n > state.commits.get(self._writer.id, 0)
 
     async def refresh(self) -> None:
-        """Fold everything durable, inside a turn that was not taken fresh."""
+        """Fold everything durable by now, inside a turn."""
         await self._refresh()
+        self._is_fresh = True
+
+    async def make_fresh(self) -> None:
+        """Fold everything that was durable when this turn began, unless it began with that."""
+        if not self._is_fresh:
+            await self.refresh()
 
     def told_of_news(self, writer: str = "", n: int = 0) -> None:
         """Note that the log has grown to commit *n* of *writer* ("": by anybody), as the feed says."""

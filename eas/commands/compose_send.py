@@ -83,7 +83,7 @@ async def original_of(context: Context, source: Source) -> Original:
     async with context.account.turn(fresh=False) as state:
         item = await state.item(source.item)
         if item is None:
-            await context.account.refresh()
+            await context.account.make_fresh()
             item = await state.item(source.item)
         content = (await state.contents([source.item])).get(source.item)
         if item is None or content is None or state.folders.resting_place(item).folder is None:

@@ -88,12 +88,12 @@ async def handle(context: Context, request: PingRequest) -> PingAnswer | Wait[Pi
             return PingAnswer(PingStatus.MISSING)
         seconds, folders = asked
         if _is_hierarchy_old(context, state, folders):
-            await context.account.refresh()  # only a fresh listing may send a device back to FolderSync
+            await context.account.make_fresh()  # only a fresh listing may send a device back to FolderSync
             if _is_hierarchy_old(context, state, folders):
                 return PingAnswer(PingStatus.HIERARCHY_CHANGED)
         watched = tuple(folder for folder in folders if folder not in (OUTBOX.id, RECIPIENT_CACHE))
         if await news.changed_folders(state, context.device, watched):
-            await context.account.refresh()
+            await context.account.make_fresh()
             changed = await news.changed_folders(state, context.device, watched)
             if changed:
                 return PingAnswer(PingStatus.CHANGES, tuple(changed))
@@ -112,7 +112,7 @@ async def _completed(context: Context, state: State, request: PingRequest) -> tu
     """Return heartbeat and folders, what is left out taken from last time; remember them."""
     cached = state.devices.get(context.device, CACHE)
     if cached is None and (request.heartbeat_seconds is None or request.folders is None):
-        await context.account.refresh()
+        await context.account.make_fresh()
         cached = state.devices.get(context.device, CACHE)
     seconds = request.heartbeat_seconds if request.heartbeat_seconds is not None else (cached or [None])[0]
     folders = request.folders if request.folders is not None else tuple((cached or [None, ()])[1])

@@ -63,7 +63,7 @@ async def _synchronise(context: Context, request: SyncRequest) -> list[Collectio
                 if remembered:
                     await context.account.commit(remembered)
                 return []
-            await context.account.refresh()
+            await context.account.make_fresh()
         return await turn.run(request, remembered)
 
 
@@ -79,7 +79,7 @@ async def _completed(context: Context, request: SyncRequest) -> SyncRequest:
     async with context.account.turn(fresh=False) as state:
         packed = state.devices.get(context.device, CACHE)
         if packed is None:
-            await context.account.refresh()  # another node may have heard the full request
+            await context.account.make_fresh()  # another node may have heard the full request
             packed = state.devices.get(context.device, CACHE)
     if packed is None:
         raise CommandFailed(SyncStatus.INCOMPLETE)

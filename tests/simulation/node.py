@@ -105,7 +105,7 @@ class Node:
             except UnknownKey:
                 answer = None
             if answer is None:  # something to tell, or to refuse: look again, at everything there is
-                await self.account.refresh()
+                await self.account.make_fresh()
                 try:
                     answer = await self._answer(state, key, acts, size, period, certain=True)
                 except UnknownKey:

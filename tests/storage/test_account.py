@@ -76,6 +76,29 @@ async def test_without_news_a_turn_costs_no_request() -> None:
     assert not engine.calls
 
 
+async def test_a_turn_is_made_fresh_by_one_listing_and_no_second() -> None:
+    store = MemoryObjects()
+    counting = CountingEngine(MemoryEngine(store))
+    node, other = Node(counting), Node(store=store)
+    await node.rows()
+    await other.commit(mail("1item"))
+    counting.calls.clear()
+    async with node.account.turn(fresh=False) as state:
+        assert await state.item("1item") is None
+        await node.account.make_fresh()
+        assert await state.item("1item") is not None
+        once = counting.calls.copy()
+        await node.account.make_fresh()
+        assert counting.calls == once
+        await other.commit(mail("2item"))
+        await node.account.refresh()  # this one looks again
+        assert await state.item("2item") is not None
+    async with node.account.turn():
+        once = counting.calls.copy()
+        await node.account.make_fresh()
+        assert counting.calls == once
+
+
 async def test_a_later_stamp_than_everything_read() -> None:
     store = MemoryObjects()
     one, other = Node(store=store), Node(store=store)
