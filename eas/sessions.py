@@ -34,6 +34,8 @@ __all__ = ["LoginRefused", "Sessions", "unknown"]
 
 SESSIONS_MAX = 50_000
 """Sessions of one process; the one that was unused for longest makes room."""
+VERIFY_SECONDS = 900.0
+"""How old the knowledge may be that a directory of passwords (LDAP) takes a session's."""
 CHECK_SECONDS = 60.0
 """How old the knowledge may be that a session's password still opens the account."""
 UNLOCKS_MAX = 2000
@@ -51,6 +53,8 @@ class _Session:
     """The version of the slot that the password opened: a new password makes a new version."""
     used: float
     checked: float
+    verified: float
+    """When the directory, if it is one that knows passwords, last took this one."""
 
 
 class Sessions:
@@ -86,7 +90,7 @@ class Sessions:
             raise unknown()
         digest = self._digest(credentials.user, credentials.password, device_id.lower())
         session = self._sessions.get(digest)
-        if session is not None and await self._stands(digest, session):
+        if session is not None and await self._stands(digest, session, credentials.password):
             session.used = self._clock()
             if digest in self._sessions:
                 self._sessions.move_to_end(digest)
@@ -131,7 +135,7 @@ class Sessions:
             digest.update(len(raw).to_bytes(4, "big") + raw)
         return digest.digest()
 
-    async def _stands(self, digest: bytes, session: _Session) -> bool:
+    async def _stands(self, digest: bytes, session: _Session, password: str) -> bool:
         """Tell whether a session still holds; looks into the store when that was not done for a while."""
         now = self._clock()
         if session.used <= now - self._session_seconds and not self._is_waited_for(session.account.id):
@@ -140,7 +144,7 @@ class Sessions:
             return True
         session.checked = now
         try:
-            if await self._still_opens(session):
+            if await self._still_opens(session, password):
                 return True
         except (EngineError, DirectoryUnavailable) as error:
             _log.warning("session.unchecked", error=repr(error))
@@ -150,12 +154,19 @@ class Sessions:
         _log.info("session.ended", account=session.account.id, cause="password changed or account removed")
         return False
 
-    async def _still_opens(self, session: _Session) -> bool:
-        mailboxes = await self._store.directory.login(session.login)
-        if session.account.id not in map(self._store.account_id, mailboxes):
+    async def _still_opens(self, session: _Session, password: str) -> bool:
+        mailboxes = {self._store.account_id(one): one for one in await self._store.directory.login(session.login)}
+        if (mailbox := mailboxes.get(session.account.id)) is None:
             return False
         slot = (await load(self._store.vault, session.account.id)).slots.get(session.slot_id)
-        return slot is not None and not slot.slot.revoked and slot.name == session.slot_name
+        if slot is None or slot.slot.revoked or slot.name != session.slot_name:
+            return False
+        now = self._clock()
+        if now - session.verified < VERIFY_SECONDS:
+            return True
+        is_taken = await self._store.still_takes(mailbox, password, slot.slot.kind)
+        session.verified = now
+        return is_taken
 
     def _news(self, news: News) -> None:
         """Hear that passwords changed: such news is of no writer."""
@@ -181,7 +192,7 @@ class Sessions:
             raise unknown() from None
         self._admission.was_right(attempt, account.id)
         now = self._clock()
-        session = _Session(account, credentials.user, unlocked.slot_id, unlocked.slot_name, now, now)
+        session = _Session(account, credentials.user, unlocked.slot_id, unlocked.slot_name, now, now, now)
         self._sessions[digest] = session
         if len(self._sessions) > SESSIONS_MAX:
             self._sessions.popitem(last=False)

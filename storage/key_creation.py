@@ -97,4 +97,5 @@ async def _write_slots_and_ring(vault: Vault, stored: Stored, typed: bytes, user
         await vault.engine.put(name, await make_slot(vault, name, kind, password, user_secret, master))
     name = paths.ring(account, first)
     await vault.engine.put(name, pack_ring(master, name, [private]))
-    return NewKeys(Unlocked(account, master, (private,), public, main_id, SlotKind.MAIN), recovery_key)
+    main = paths.slot(account, main_id, first)
+    return NewKeys(Unlocked(account, master, (private,), public, main_id, SlotKind.MAIN, main), recovery_key)

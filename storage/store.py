@@ -17,6 +17,7 @@ from storage.key_creation import NewKeys, create_account_keys
 from storage.key_objects import UnknownAccount, Vault
 from storage.passwords import spend_as_unlock
 from storage.records import Record
+from storage.slots import SlotKind
 from storage.verified import VerifyingDirectory, unlock_verified
 
 
@@ -85,6 +86,13 @@ class Store:
             return await keys.unlock(self.vault, account, password, secrets, device_id)
         verify = partial(directory.verify, mailbox, password)
         return await unlock_verified(self.vault, account, password, secrets, device_id, verify)
+
+    async def still_takes(self, mailbox: Mailbox, password: str, kind: SlotKind) -> bool:
+        """Tell whether the directory still lets in who opened a slot of that *kind*.  Raises `DirectoryUnavailable`."""
+        directory = self.directory
+        if kind is not SlotKind.MAIN or not isinstance(directory, VerifyingDirectory):
+            return True
+        return await directory.verify(mailbox, password)
 
     def _open(self, mailbox: Mailbox, unlocked: keys.Unlocked) -> Account:
         identity = Identity(mailbox.address, mailbox.aliases, mailbox.display_name)

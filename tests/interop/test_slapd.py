@@ -15,6 +15,7 @@ import structlog
 from eas import admin
 from eas.app import App
 from eas.listeners import Listener
+from eas.sessions import CHECK_SECONDS, VERIFY_SECONDS, LoginRefused, Sessions
 from eas.settings import Settings
 from lmtp.listen import open_sockets
 from lmtp.settings import Settings as LmtpSettings
@@ -495,6 +496,26 @@ async def test_a_password_that_was_changed_in_the_directory_lets_nobody_in_until
     await admin.change_password(site.store, anna, "pw-anna", "new in ldap")
     again, _ = await site.store.unlock("anna", "new in ldap")
     assert again.id == account.id
+
+
+async def test_a_session_ends_some_time_after_its_password_was_changed(site: Site) -> None:
+    clock = Clock()
+    sessions = Sessions(site.store, 3600, lambda _account: False, clock=clock)
+    login = "Basic " + b64encode(b"anna:pw-anna").decode()
+    account = await sessions.account(login, "phone", "192.0.2.1")
+    site.slapd.change("anna", "userPassword", "new in ldap")
+    clock.now += CHECK_SECONDS
+    assert await sessions.account(login, "phone", "192.0.2.1") is account
+    site.slapd.stop()
+    clock.now += VERIFY_SECONDS
+    assert await sessions.account(login, "phone", "192.0.2.1") is account  # who is in stays in while nobody can tell
+    site.slapd.start()
+    site.store.directory._servers._away.clear()  # type: ignore[attr-defined]
+    clock.now += CHECK_SECONDS
+    with pytest.raises(LoginRefused) as refused:
+        await sessions.account(login, "phone", "192.0.2.1")
+    assert refused.value.response.status == 401
+    await sessions.close()
 
 
 async def test_a_recovery_key_is_made_after_the_first_login_and_opens_what_the_directory_forgot(site: Site) -> None:
