@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,16 @@ import pytest
 from eas.cli_settings import SECTIONS
 from eas.settings import Settings as EasSettings
 from lmtp.settings import Settings as LmtpSettings
-from storage.startup import default_configuration, example_configuration, load_configuration
+from storage.directory_ldap_settings import LdapSettings, load_ldap_settings
+from storage.startup import default_configuration, example_configuration, field_docs, load_configuration
+from storage.toml_tables import toml_value
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 NGINX = (DEPLOY / "nginx/petitbleu.conf").read_text()
 LOCATIONS = (DEPLOY / "nginx/petitbleu-locations.conf").read_text()
 MAIN = (DEPLOY / "postfix/main.cf").read_text()
 MASTER = (DEPLOY / "postfix/master.cf").read_text()
-FILES = [path for path in sorted(DEPLOY.glob("*/*")) if path.is_file()]
+FILES = [path for path in sorted(DEPLOY.glob("*/*")) if path.is_file() and path.suffix != ".md"]
 
 
 def one(pattern: str, text: str) -> str:
@@ -41,6 +44,21 @@ def test_the_example_configuration_changes_nothing() -> None:
     example, defaults = load_configuration(DEPLOY / "config.example.toml", SECTIONS), default_configuration(SECTIONS)
     assert all(example.of(cls) == defaults.of(cls) for cls in SECTIONS.values())
     assert set(tomllib.loads((DEPLOY / "config.example.toml").read_text())) == set(SECTIONS)
+
+
+def test_the_example_of_ldap_is_one(tmp_path: Path) -> None:
+    (tmp_path / "ldap.toml").write_text((DEPLOY / "ldap/ldap.example.toml").read_text())
+    (tmp_path / "ldap.toml").chmod(0o600)
+    assert load_ldap_settings(tmp_path / "ldap.toml").servers[0].startswith("ldap://")
+
+
+def test_every_setting_of_ldap_is_explained_as_in_the_code() -> None:
+    table = (DEPLOY / "ldap/README.md").read_text()
+    for field in fields(LdapSettings):
+        default = "due" if field.default is MISSING else "not set"
+        if field.default not in (MISSING, None):
+            default = f"`{toml_value(field.default)}`"
+        assert f"| `{field.name}` | {default} | {field_docs(LdapSettings)[field.name]} |" in table
 
 
 def test_nginx_waits_longer_than_the_longest_heartbeat() -> None:
