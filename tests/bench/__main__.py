@@ -1,6 +1,7 @@
 """`python -m tests.bench [--print-only] [NAME …]`: print each figure beside its budget; exit 1 past a budget.
 
-A benchmark is a module with `run() -> list[Figure]` in the table below.
+A benchmark is a module with `run() -> list[Figure]` in the table below.  With `BENCH_QUICK=1` in the environment those
+that run a whole server do so on a smaller scale.
 """
 
 import argparse
@@ -8,17 +9,35 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import codec, engine, held, lmtp, mime, search, store
+from tests.bench import (
+    codec,
+    engine,
+    first_sync,
+    held,
+    incremental,
+    lmtp,
+    mime,
+    ring,
+    search,
+    store,
+    unlock,
+    waiting,
+)
 from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "codec": codec.run,
     "engine": engine.run,
+    "first_sync": first_sync.run,
     "held": held.run,
+    "incremental": incremental.run,
     "lmtp": lmtp.run,
     "mime": mime.run,
+    "ring": ring.run,
     "search": search.run,
     "store": store.run,
+    "unlock": unlock.run,
+    "waiting": waiting.run,
 }
 
 
