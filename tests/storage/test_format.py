@@ -1,0 +1,151 @@
+"""A reader written from `FORMAT.md` alone: it uses nothing of the package but to make what it reads."""
+
+import hashlib
+import struct
+from collections import Counter
+from typing import Any
+
+import msgpack
+import zstandard
+from argon2.low_level import Type, hash_secret_raw
+from nacl.public import PrivateKey, SealedBox
+from nacl.secret import Aead
+
+from storage.records import Set
+from tests.storage.sites import ANNA, MESSAGE, TRACE, Site, deposit
+from tests.storage.vaults import DEPLOYMENT_KEY, PASSWORD, SECRET
+
+Store = dict[str, bytes]
+
+
+def derive(key: bytes, purpose: str) -> bytes:
+    return hashlib.blake2b(b"", digest_size=32, key=key, person=purpose.encode()).digest()
+
+
+def keyed(key: bytes, *parts: bytes, size: int) -> bytes:
+    data = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return hashlib.blake2b(data, digest_size=size, key=key).digest()
+
+
+def unsealed(key: bytes, name: str, data: bytes, private: list[bytes] = []) -> bytes:  # noqa: B006
+    start = 2
+    if data[0] == 2:
+        start = 82
+        key = SealedBox(PrivateKey(private[0])).decrypt(data[2:82])
+    plain = Aead(key).decrypt(data[start:], data[:2] + name.encode())
+    return zstandard.ZstdDecompressor().decompress(plain) if data[1] else plain
+
+
+class Reader:
+    """Opens one account, given its password."""
+
+    def __init__(self, store: Store) -> None:
+        account = keyed(derive(DEPLOYMENT_KEY, "account"), ANNA.address.encode(), size=16).hex()
+        self.store, self.prefix = store, f"a/{account}/"
+        self.master = self._master()
+        ring = self._last("ring/")
+        plain = unsealed(derive(self.master, "ring"), ring, store[ring])
+        self.private = [plain[start : start + 32] for start in range(0, len(plain), 32)]
+        public = store[self._last("public/")]
+        assert bytes(PrivateKey(self.private[0]).public_key) == public[1:33]
+
+    def names(self, under: str) -> list[str]:
+        return sorted(name for name in self.store if name.startswith(self.prefix + under))
+
+    def _last(self, under: str) -> str:
+        return self.names(under)[-1]
+
+    def _master(self) -> bytes:
+        for name in self.names("slot/"):
+            data = self.store[name]
+            assert data[-32:] == keyed(derive(DEPLOYMENT_KEY, "slot"), name.encode(), data[:-32], size=32)
+            kind, revoked, _, _, (memory, passes, lanes), salt, _, box, _ = msgpack.unpackb(data[33:-32])
+            if kind == 1 and not revoked:
+                secret = b"".join(len(part).to_bytes(4, "big") + part for part in (PASSWORD.encode(), SECRET))
+                key = hash_secret_raw(secret, salt, passes, memory, lanes, 32, Type.ID)
+                master = unsealed(key, name, box)[:32]
+                assert data[1:33] == keyed(derive(master, "slot"), name.encode(), data[33:-32], size=32)
+                return master
+        raise AssertionError("no main slot")
+
+    def records(self) -> list[Any]:
+        """Return all records of the log, with who wrote them."""
+        found: list[tuple[str, Any]] = []
+        before: dict[str, bytes] = {}
+        numbers: Counter[str] = Counter()
+        for name in self.names("log/"):
+            data, (writer, n) = self.store[name], name.split("/")[-2:]
+            magic, version, delivered, epoch, chain, _ = struct.unpack(">2sBBH16sq", data[:30])
+            assert (magic, version, epoch) == (b"PB", 1, 1)
+            assert chain == before.get(writer, bytes(16))
+            numbers[writer] += 1
+            assert int(n, 16) == numbers[writer]
+            before[writer] = hashlib.blake2b(data, digest_size=16).digest()
+            plain = unsealed(derive(self.master, "log"), f"{name}#{data[:30].hex()}", data[30:], self.private)
+            _, records = msgpack.unpackb(plain)
+            assert not delivered or all(record[0] == "A" for record in records)
+            found += [(writer, record) for record in records]
+        return found
+
+    def root(self) -> list[Any]:
+        name = self._last("ck/")
+        data = self.store[name]
+        magic, version, _, _, items, size = struct.unpack(">2sBBqqI", data[:24])
+        assert (magic, version, items) == (b"PK", 1, 2)
+        header = data[: 24 + size]
+        digest = hashlib.blake2b(header, digest_size=16).hexdigest()
+        root: list[Any] = msgpack.unpackb(
+            unsealed(derive(self.master, "checkpoint"), f"{name}#{digest}", data[24 + size :])
+        )
+        assert root[0] == msgpack.unpackb(header[24:])
+        return root
+
+    def page(self, id_: str) -> Any:
+        name = f"{self.prefix}page/{id_}"
+        return msgpack.unpackb(unsealed(derive(self.master, "page"), name, self.store[name]))
+
+    def content(self, packed: list[Any]) -> bytes:
+        blob, key, size, (whole, table), _ = packed
+        name, plain, start = f"{self.prefix}blob/{blob}", b"", 0
+        data, chunks = self.store[f"{self.prefix}blob/{blob}"], len(table) // 3
+        for index in range(chunks):
+            end = start + int.from_bytes(table[3 * index : 3 * index + 3], "big")
+            plain += unsealed(key, f"{name}#{index}{'.' * (index == chunks - 1)}", data[start:end])
+            start = end
+        assert len(plain) == size == whole
+        return plain
+
+
+async def test_a_stranger_reads_a_store_by_what_the_page_says() -> None:
+    site = await Site.made()
+    long = MESSAGE + b"long " * 40_000
+    for message in (MESSAGE, long, MESSAGE + b"third"):
+        await deposit(site.store.delivery, message)
+    account, _ = await site.store.unlock(ANNA.address, PASSWORD)
+    async with account.turn() as state:
+        items = {item.size_bytes: item.id async for item in state._all()}
+        await account.commit([Set(items[max(items)], "read", True), Set(items[min(items)], "folder", None)])
+    await account.checkpoint()
+
+    reader = Reader(site.world.objects.contents)
+    records = [record for _, record in reader.records()]
+    assert sorted(record[0] for record in records) == ["A", "A", "A", "S", "S"]
+    assert {reader.content(record[5]) for record in records if record[0] == "A"} == {
+        TRACE + MESSAGE, TRACE + long, TRACE + MESSAGE + b"third",
+    }  # fmt: skip
+    ((first, rows_page, contents_page, count, _, _, size, folders),) = reader.root()[3]
+    ids, _, names, places, rows = reader.page(rows_page)
+    where = {item: names[int.from_bytes(places[2 * at : 2 * at + 2], "big")] for at, item in enumerate(ids)}
+    assert first == min(ids)
+    assert count == 3
+    assert where == {items[max(items)]: "inbox", items[min(items)]: "", sorted(items.items())[1][1]: "inbox"}
+    assert folders == {"inbox": 2, "": 1}
+    read = {row[0]: row[2].get("read", [None] * 9)[8] for row in map(msgpack.unpackb, rows)}
+    assert read[items[max(items)]] is True
+    contents = {item: msgpack.unpackb(packed) for item, packed in reader.page(contents_page).items()}
+    assert len(reader.content(contents[items[max(items)]])) + sorted(items)[1] == size
+
+
+def test_the_examples_are_true() -> None:
+    account = keyed(derive(bytes(range(32)), "account"), b"anna@example.org", size=16).hex()
+    assert account == "bcb4ebba0e838642b9009ca155715f07"
