@@ -4,10 +4,10 @@ import pytest
 
 from eas.protocol.versions import Version
 from eas.wbxml.element import Element, element, empty, leaf
-from eas.wbxml.pages import Email, Tasks
+from eas.wbxml.pages import AirSyncBase, Email, Tasks
 from storage.records import Added, Set
 from tests.eas.world import World
-from tests.support.client import EasClient
+from tests.support.client import Device, EasClient
 from tests.support.sync_requests import (
     BodyPreference,
     CollectionRequest,
@@ -381,3 +381,50 @@ async def test_a_key_of_another_device_is_refused(phone: EasClient, server: Worl
     other.device = type(phone.device)("other", "SP", "x")
     result = await other.sync(INBOX, sync_key=phone.mailbox.folder(INBOX).sync_key)
     assert result.status == 3
+
+
+ALTERNATIVE = (
+    b"From: a@example.net\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain\r\n\r\nplain text\r\n"
+    b"--b\r\nContent-Type: text/html\r\n\r\n<p>rich <b>text</b></p>\r\n--b--\r\n"
+)
+PLAIN, HTML, MIME = 1, 2, 4
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "data", "is_cut"),
+    [
+        (Options(), HTML, None, True),
+        (Options(bodies=(BodyPreference(PLAIN),)), PLAIN, "plain text", False),
+        (Options(bodies=(BodyPreference(HTML),)), HTML, "<p>rich", False),
+        (Options(bodies=(BodyPreference(PLAIN), BodyPreference(HTML))), HTML, "<p>rich", False),
+        (Options(bodies=(BodyPreference(PLAIN, 5),)), PLAIN, "plain", True),
+        (Options(bodies=(BodyPreference(PLAIN, 0),)), PLAIN, "", True),
+        (Options(bodies=(BodyPreference(HTML, 5, True), BodyPreference(PLAIN))), PLAIN, "plain text", False),
+        (Options(bodies=(BodyPreference(MIME),)), MIME, "multipart/alternative", False),
+        (Options(bodies=(BodyPreference(MIME),), mime_support=2), MIME, "multipart/alternative", False),
+        (Options(bodies=(BodyPreference(MIME, 100),), mime_support=2), MIME, "Return-Path", True),
+        (Options(bodies=(BodyPreference(MIME),), mime_support=2, mime_truncation=0), MIME, "", True),
+        (Options(bodies=(BodyPreference(MIME), BodyPreference(PLAIN)), mime_support=0), PLAIN, "plain text", False),
+        (Options(bodies=(BodyPreference(MIME), BodyPreference(PLAIN)), mime_support=1), PLAIN, "plain text", False),
+    ],
+)
+async def test_the_body_that_is_asked_for_comes(
+    phone: EasClient, server: World, options: Options, kind: int, data: str | None, is_cut: bool
+) -> None:
+    await server.deliver(1, ALTERNATIVE)
+    [item] = (await phone.sync_all(INBOX, options=options)).items.values()
+    body = item.properties[AirSyncBase.Body]
+    assert body.number(AirSyncBase.Type) == kind
+    assert body.has(AirSyncBase.Truncated) == is_cut
+    assert (data or "") in body.text_or(AirSyncBase.Data, "")
+    assert body.has(AirSyncBase.Data) == bool(data)
+
+
+async def test_a_preview_comes_when_asked_for(server: World) -> None:
+    await server.deliver(1, ALTERNATIVE)
+    options = Options(bodies=(BodyPreference(PLAIN, 0, preview=5),))
+    for version, preview in ((Version.V12_1, ""), (Version.V14_0, "plain"), (Version.V16_1, "plain")):
+        phone = server.client(1, version=version, device=Device(f"phone{version.text}".replace(".", ""), "SP", "x"))
+        [item] = (await phone.sync_all(INBOX, options=options)).items.values()
+        assert item.properties[AirSyncBase.Body].text_or(AirSyncBase.Preview, "") == preview
