@@ -28,7 +28,9 @@ from storage.records import Content
 from storage.views import Floor
 
 PAGES_CACHED = 24
-"""Decoded pages kept by one account: about 100 KB each."""
+"""Decoded pages kept by one account: about 100 KB each,"""
+CACHED_BYTES_MAX = 16 << 20
+"""and all of them together no longer than this, whatever senders made of them."""
 
 _T = TypeVar("_T")
 
@@ -51,6 +53,7 @@ class Base:
         self._firsts = [ref.first for ref in self.refs]
         self._sealed = sealed
         self._pages: OrderedDict[str, Page | ContentPage] = OrderedDict()
+        self._sizes: dict[str, int] = {}
 
     @property
     def count(self) -> int:
@@ -60,14 +63,16 @@ class Base:
     async def _page(self, ref: PageRef) -> Page:
         page = self._cached(ref.rows)
         if page is None:
-            page = self._keep(ref.rows, unpack_page(await self._sealed.read(ref.rows)))
+            plain = await self._sealed.read(ref.rows)
+            page = self._keep(ref.rows, unpack_page(plain), len(plain))
         assert isinstance(page, Page)  # noqa: S101  # row pages and content pages have names of their own
         return page
 
     async def _contents(self, ref: PageRef) -> ContentPage:
         page = self._cached(ref.contents)
         if page is None:
-            page = self._keep(ref.contents, unpack_contents(await self._sealed.read(ref.contents)))
+            plain = await self._sealed.read(ref.contents)
+            page = self._keep(ref.contents, unpack_contents(plain), len(plain))
         assert isinstance(page, ContentPage)  # noqa: S101
         return page
 
@@ -81,10 +86,12 @@ class Base:
             self._pages.move_to_end(name)
         return page
 
-    def _keep(self, name: str, page: _T) -> _T:
+    def _keep(self, name: str, page: _T, size_bytes: int) -> _T:
         self._pages[name] = page  # type: ignore[assignment]
-        while len(self._pages) > PAGES_CACHED:
-            self._pages.popitem(last=False)
+        self._sizes[name] = size_bytes
+        while len(self._pages) > PAGES_CACHED or sum(self._sizes.values()) > CACHED_BYTES_MAX:
+            oldest, _ = self._pages.popitem(last=False)
+            del self._sizes[oldest]
         return page
 
     def _grouped(self, item_ids: Iterable[str]) -> list[tuple[PageRef, list[str]]]:
@@ -168,6 +175,7 @@ class Base:
         merged = Base(self._sealed, refs)
         kept = {name for ref in refs for name in (ref.rows, ref.contents)}
         merged._pages = OrderedDict((name, page) for name, page in self._pages.items() if name in kept)
+        merged._sizes = {name: self._sizes[name] for name in merged._pages}
         return merged
 
     async def _rewritten(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import pages
-from storage.base import PAGES_CACHED, Base
+from storage.base import CACHED_BYTES_MAX, PAGES_CACHED, Base
 from storage.cursor import Rid
 from storage.items import Item
 from storage.records import Added, Content, Set
@@ -205,6 +205,19 @@ async def test_memory_is_bounded_by_the_pages_kept() -> None:
         async for _ in base.items():
             pass
     assert len(base._pages) == PAGES_CACHED
+    assert base._sizes.keys() == base._pages.keys()
+
+
+async def test_memory_is_bounded_by_their_bytes_too() -> None:
+    sealed = Sealed()
+    items = {f"{number:04}": item(number) for number in range(12)}
+    long = {item_id: content(1, summary="s" * pages.PAGE_BYTES_MAX) for item_id in items}
+    base = Base(sealed, (await Base(sealed).merge(items, long)).refs)
+    assert len(base.refs) == 12
+    for item_id in items:
+        assert (await base.contents([item_id]))[item_id].summary
+    assert 0 < sum(base._sizes.values()) <= CACHED_BYTES_MAX
+    assert len(base._pages) == CACHED_BYTES_MAX // (pages.PAGE_BYTES_MAX + 999)
 
 
 @pytest.mark.parametrize("of", ["rows", "contents"])
