@@ -138,7 +138,7 @@ def _response(estimate: Estimate, version: Version) -> Element:
         leaf(TAG.Status, estimate.status),
         element(
             TAG.Collection,
-            leaf(TAG.Class, estimate.class_name) if version <= Version.V12_1 else None,
+            leaf(TAG.Class, estimate.class_name) if version < Version.V12_1 else None,
             leaf(TAG.CollectionId, estimate.collection_id),
             leaf(TAG.Estimate, estimate.count),
         ),

@@ -3,7 +3,7 @@
 The tables are the project's own.  They are as strict as the schemas that Microsoft publishes with its test suites (a
 test compares the two where those are at hand) and stricter where a client of the field demands it.  They are looser in
 few places, each because the specification's text says more than the schemas:
-- Sync: Class below Collection up to 12.1, and GetItemEstimate's likewise (clients of 12.1 send and expect it);
+- Sync: Class below Collection up to 12.0, and GetItemEstimate's likewise (the schemas begin with 12.1);
 - Sync: ApplicationData in the answer to a Change, from 16.0 on (references of attachments that a draft was given);
 - MeetingResponse: a Status of its own at the root, from 14.0 on, as every command has for errors.
 """

@@ -77,7 +77,7 @@ GET_ITEM_ESTIMATE = sequence(
             maybe(
                 GetItemEstimate.Collection,
                 sequence(
-                    maybe(GetItemEstimate.Class, NON_EMPTY),
+                    maybe(GetItemEstimate.Class, NON_EMPTY, until=120),
                     one(GetItemEstimate.CollectionId, IDENTIFIER),
                     maybe(GetItemEstimate.Estimate, integer(0, INT)),
                 ),

@@ -108,7 +108,7 @@ RESPONSES = any_order(
     ),
 )
 COLLECTION = sequence(
-    maybe(AirSync.Class, NON_EMPTY, until=121),
+    maybe(AirSync.Class, NON_EMPTY, until=120),
     one(AirSync.SyncKey, SYNC_KEY),
     one(AirSync.CollectionId, IDENTIFIER),
     one(AirSync.Status, STATUS),
