@@ -17,6 +17,7 @@ from storage.message.words import decode_text
 
 EMBEDDED_MESSAGE = 5  # [MS-ASAIRS] Attachment/Method
 FIELD_CHARACTERS_MAX = 1000  # Content-ID, Content-Location
+TYPE_CHARACTERS_MAX = 255  # two names of at most 127 (RFC 6838 4.2): 500 of 16 KB each made a summary of 8 MB
 _BLANK_BYTES_MAX = 4  # a text part that holds no more than line ends is nothing to show
 
 _ENCODINGS = frozenset(("base64", "quoted-printable", "7bit", "8bit", "binary"))
@@ -64,7 +65,7 @@ def _draft(leaf: Leaf) -> Part:
     encoding = raw_encoding.decode("latin-1")
     return Part(
         path=leaf.path,
-        content_type=leaf.content_type,
+        content_type=leaf.content_type[:TYPE_CHARACTERS_MAX],
         charset=leaf.parameters.get("charset", "")[:40].lower(),
         encoding=encoding if encoding in _ENCODINGS else "7bit",
         header_start=leaf.header_start,

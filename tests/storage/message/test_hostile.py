@@ -2,9 +2,11 @@
 
 import time
 
+import msgpack
 import pytest
 
 from storage.message.index import index_message
+from storage.message.roles import TYPE_CHARACTERS_MAX
 from storage.message.splitter import DELIMITERS_MAX
 
 SECONDS_MAX = 1.5  # quadratic loops took from 5 s to minutes
@@ -60,3 +62,13 @@ def test_delimiters_beyond_the_bound_divide_nothing() -> None:
     assert index_message(data).parts[0].start == len(MIXED)
     data = MIXED + b"--b-" * (DELIMITERS_MAX - 3) + b"\r\n--b\r\n\r\nx\r\n--b--"
     assert data[index_message(data).parts[0].start :].startswith(b"x")
+
+
+def test_no_summary_is_longer_than_two_megabytes() -> None:
+    """It lies in a record and in a page of a checkpoint, beside hundreds of others."""
+    fields = (b"Content-ID", b"Content-Location", b"Content-Transfer-Encoding", b"Content-Disposition")
+    part = b"--b\r\nContent-Type: application/%s; charset=%s; name=%s\r\n" % (b"t" * 14_000, b"c" * 999, b"n" * 300)
+    part += b"".join(b"%s: %s\r\n" % (name, b"f" * 9_000) for name in fields)
+    summary = index_message(b"Message-ID: <%s@x>\r\n" % (b"m" * 90_000) + MIXED + (part + b"\r\nx\r\n") * 510)
+    assert len(msgpack.packb(summary.pack())) < 2_000_000
+    assert max(len(leaf.content_type) for leaf in summary.parts) == TYPE_CHARACTERS_MAX
