@@ -1,7 +1,7 @@
 """Steps of a plan rendered as items, as far as bytes and time allow.
 
 At least one step is told, so that every Sync gets on.  An item that cannot be rendered, however often it is tried, must
-not stop its folder: it counts as told, is logged, and noted for the administrator (`failed`).
+not stop its folder: it counts as told, is logged, and remembered for the administrator (`failed`).
 """
 
 import asyncio
@@ -37,6 +37,8 @@ class Renderer:
     context: Context
     state: State
     left_bytes: int = field(init=False)
+    failed: list[str] = field(default_factory=list)
+    """ServerIds of items that could not be rendered."""
 
     def __post_init__(self) -> None:
         self.left_bytes = self.context.client.answer_bytes
@@ -83,6 +85,7 @@ class Renderer:
             raise
         except Exception:
             _log.exception("sync.item_failed", device=self.context.device, item=server_id)
+            self.failed.append(server_id)
             return []
         if step.act is Act.CHANGE and not data:
             return []  # news of what this version of the protocol does not know

@@ -25,6 +25,10 @@ from storage.views import View, ViewId
 
 TAG = pages.AirSync
 RECIPIENT_CACHE = "RI"
+FAILED = "failed"
+"""Under this name the items of a device are remembered that could not be shown to it."""
+FAILED_MAX = 100
+"""The latest of them."""
 _log = structlog.get_logger(__name__)
 
 
@@ -87,7 +91,7 @@ class SyncTurn:
         supposed = Commit(writer, n, self._account.tick(), records)
         after = await self._state.supposing(supposed) if records else self._state
         await self._plan(pieces, after, supposed, request.window_size)
-        await self._tell(pieces, after)
+        remembered += self._remember_failed(await self._tell(pieces, after))
         await self._commit(pieces, writer, n, records, remembered)
         return [piece.answer for piece in pieces if _is_worth_saying(piece)]
 
@@ -175,7 +179,8 @@ class SyncTurn:
 
     # -- telling
 
-    async def _tell(self, pieces: list[Piece], after: State) -> None:
+    async def _tell(self, pieces: list[Piece], after: State) -> list[str]:
+        """Render what is told; return the ServerIds of items that could not be."""
         renderer = Renderer(self._context, after)
         for piece in pieces:
             if piece.plan is None or piece.collection is None:
@@ -192,6 +197,7 @@ class SyncTurn:
             if told or piece.records or added or piece.request.has_commands or has_cut:
                 piece.new_view = piece.plan.view_after(told, added)
             await self._tell_own(piece, after)
+        return renderer.failed
 
     async def _tell_own(self, piece: Piece, after: State) -> None:
         assert piece.collection is not None  # noqa: S101
@@ -227,6 +233,11 @@ class SyncTurn:
         for piece, place in views:
             folder = piece.request.collection_id
             piece.answer.sync_key = synckey.encode(tokens, self._device, folder, ViewId(writer, n, place))
+
+    def _remember_failed(self, failed: list[str]) -> list[Record]:
+        known = self._state.devices.get(self._device, FAILED, [])
+        new = [server_id for server_id in failed if server_id not in known]
+        return [DeviceSet(self._device, FAILED, [*known, *new][-FAILED_MAX:])] if new else []
 
     def _remember_options(self, pieces: list[Piece]) -> list[Record]:
         return [

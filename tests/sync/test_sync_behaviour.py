@@ -2,6 +2,7 @@
 
 import pytest
 
+from eas.commands.sync_turn import FAILED
 from eas.protocol.versions import Version
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.pages import AirSyncBase, Email, Tasks
@@ -238,6 +239,8 @@ async def test_a_mail_that_cannot_be_read_stops_neither_its_folder_nor_a_fetch(p
     good = await put(account, "good")
     folder = await phone.sync_all(INBOX)
     assert list(folder.items) == [good]
+    async with account.turn() as state:
+        assert state.devices.get(phone.device.id, FAILED) == ["inbox:00000000000000000000"]
     result = await phone.sync(INBOX, [fetch("inbox:00000000000000000000"), fetch(good)], options=None)
     assert [one.status for one in result.responses] == [8, 1]
 
