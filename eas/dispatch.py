@@ -83,6 +83,8 @@ class Dispatcher:
             return EasResponse(501)
         if request.version not in ANNOUNCED:
             return EasResponse(400)
+        if request.version < command.since:
+            return EasResponse(501)
         context = self._context(account, request)
         try:
             if command.needs_policy and (refused := await refusal(context, request)) is not None:

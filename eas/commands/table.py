@@ -64,6 +64,8 @@ class Command:
     """Whether a request without a body means something."""
     mime_until: Version | None = None
     """Up to this version its body is a MIME message."""
+    since: Version = min(Version)
+    """Before this version there is no such command."""
 
 
 def _pages(*classes: type) -> frozenset[int]:
@@ -112,7 +114,7 @@ COMMANDS: Final[dict[str, Command]] = {
             pages.Search.Status,
             _ITEMS | _pages(pages.Search, pages.DocumentLibrary),
         ),
-        Command("Find", find, pages.Find.Find, pages.Find.Status, _pages(pages.Find, _SYNC)),
+        Command("Find", find, pages.Find.Find, pages.Find.Status, _pages(pages.Find, _SYNC), since=Version.V16_1),
         Command(
             "GetItemEstimate",
             get_item_estimate,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from eas.commands.find import SEARCH_ID_CHARS_MAX
+from eas.protocol.versions import ANNOUNCED, Version
 from eas.searchwords import QUERY_CHARS_MAX
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.pages import GAL, AirSync, Email, Email2, Find
@@ -48,8 +49,15 @@ async def _refusal(phone: EasClient, *criteria: Element, search_id: str | None =
     return refused.value.status
 
 
+@pytest.mark.parametrize("version", [version for version in ANNOUNCED if version < Version.V16_1])
+async def test_before_16_1_there_is_no_find(w: World, version: Version) -> None:
+    with pytest.raises(Refused) as refused:
+        await _find(w.client(version=version), _mail(*_lunch()))
+    assert refused.value.answer.status == 501
+
+
 async def test_mail_is_found_with_what_a_list_shows(w: World) -> None:
-    found = await w.client().find("from:bob lunch")
+    found = await w.client(version=Version.V16_1).find("from:bob lunch")
     assert (found.status, found.range, found.total) == (1, "0-0", 1)
     [result] = found.results
     texts = {tag: result.item.text(tag) for tag in result.item.properties}
@@ -66,16 +74,16 @@ async def test_mail_is_found_with_what_a_list_shows(w: World) -> None:
         Find.HasAttachments: "0",
     }
     assert result.collection_id == "inbox"
-    assert (await w.client().fetch("inbox", result.id)).item.subject == "Lunch"
+    assert (await w.client(version=Version.V16_1).fetch("inbox", result.id)).item.subject == "Lunch"
 
 
 async def test_files_are_told(w: World) -> None:
-    [result] = (await w.client().find("hasattachment:true")).results
+    [result] = (await w.client(version=Version.V16_1).find("hasattachment:true")).results
     assert result.item.text(Find.HasAttachments) == "1"
 
 
 async def test_pages_follow_each_other_under_one_id(w: World) -> None:
-    phone = w.client()
+    phone = w.client(version=Version.V16_1)
     first = await phone.find("example", result_range="0-0")
     second = await phone.find("example", result_range="1-5")
     beyond = await phone.find("example", result_range="2-5")
@@ -84,7 +92,7 @@ async def test_pages_follow_each_other_under_one_id(w: World) -> None:
 
 
 async def test_a_search_begins_at_0(w: World) -> None:
-    phone = w.client()
+    phone = w.client(version=Version.V16_1)
     assert (await phone.find("lunch", search_id="new", result_range="1-5")).status == 4
     assert (await phone.find("lunch", search_id="new", result_range="0-0")).status == 1
     assert (await phone.find("lunch", search_id="new", result_range="1-5")).status == 1
@@ -93,26 +101,28 @@ async def test_a_search_begins_at_0(w: World) -> None:
 
 @pytest.mark.parametrize("text", ["nothing like it", "", "  "])
 async def test_nothing_found_is_no_result(w: World, text: str) -> None:
-    response = await _find(w.client(), _mail(Element(Find.FreeText, value=text), leaf(AirSync.Class, "Email")))
+    response = await _find(
+        w.client(version=Version.V16_1), _mail(Element(Find.FreeText, value=text), leaf(AirSync.Class, "Email"))
+    )
     assert response.number(Find.Status) == 1
     assert (response.all(Find.Result), response.number(Find.Total)) == ([], 0)
 
 
 async def test_folders_are_searched(w: World) -> None:
-    phone = w.client()
+    phone = w.client(version=Version.V16_1)
     assert (await phone.find("lunch", "inbox", deep=False)).total == 1
     assert (await phone.find("lunch", "archive")).total == 0
     assert (await phone.find("lunch", "0")).total == 1
 
 
 async def test_an_unknown_folder_asks_for_a_folder_sync(w: World) -> None:
-    assert await _refusal(w.client(), _mail(*_lunch(), leaf(AirSync.CollectionId, "nowhere"))) == 3
+    assert await _refusal(w.client(version=Version.V16_1), _mail(*_lunch(), leaf(AirSync.CollectionId, "nowhere"))) == 3
 
 
 async def test_people_are_found(w: World) -> None:
     options = element(Find.Options, leaf(Find.Range, "0-5"), empty(Find.Picture))
     criterion = element(Find.GalSearchCriterion, Element(Find.Query, value="user 2"), options)
-    response = await _find(w.client(), criterion)
+    response = await _find(w.client(version=Version.V16_1), criterion)
     [result] = response.all(Find.Result)
     properties = result.first(Find.Properties)
     assert properties is not None
@@ -124,11 +134,11 @@ async def test_people_are_found(w: World) -> None:
 
 @pytest.mark.parametrize("asked", ["", "x", "5-4", "0-1000", "1"])
 async def test_a_range_that_is_none_is_refused(w: World, asked: str) -> None:
-    assert await _refusal(w.client(), _mail(*_lunch(), range_=asked)) == 2
+    assert await _refusal(w.client(version=Version.V16_1), _mail(*_lunch(), range_=asked)) == 2
 
 
 async def test_the_widest_range_is_taken(w: World) -> None:
-    assert (await w.client().find("lunch", result_range="0-999")).range == "0-0"
+    assert (await w.client(version=Version.V16_1).find("lunch", result_range="0-999")).range == "0-0"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +155,7 @@ async def test_the_widest_range_is_taken(w: World) -> None:
     ],
 )
 async def test_a_wrong_criterion_is_refused(w: World, criteria: tuple[Element, ...], status: int) -> None:
-    assert await _refusal(w.client(), *criteria) == status
+    assert await _refusal(w.client(version=Version.V16_1), *criteria) == status
 
 
 @pytest.mark.parametrize(
@@ -154,12 +164,14 @@ async def test_a_wrong_criterion_is_refused(w: World, criteria: tuple[Element, .
 )
 async def test_a_search_has_an_id(w: World, search_id: str | None, status: int | None) -> None:
     if status is None:
-        assert (await _find(w.client(), _mail(*_lunch()), search_id=search_id)).number(Find.Total) == 1
+        assert (await _find(w.client(version=Version.V16_1), _mail(*_lunch()), search_id=search_id)).number(
+            Find.Total
+        ) == 1
     else:
-        assert await _refusal(w.client(), _mail(*_lunch()), search_id=search_id) == status
+        assert await _refusal(w.client(version=Version.V16_1), _mail(*_lunch()), search_id=search_id) == status
 
 
 async def test_without_what_is_to_be_done_it_is_refused(w: World) -> None:
     with pytest.raises(Refused) as refused:
-        await w.client().command(element(Find.Find, leaf(Find.SearchId, "x")), Find.Status)
+        await w.client(version=Version.V16_1).command(element(Find.Find, leaf(Find.SearchId, "x")), Find.Status)
     assert refused.value.status == 103
