@@ -27,7 +27,7 @@ from storage.pages import (
 from storage.records import Content
 from storage.views import Floor
 
-PAGES_CACHED = 24
+PAGES_CACHED = 12
 """Decoded pages kept by one account: about 100 KB each,"""
 CACHED_BYTES_MAX = 16 << 20
 """and all of them together no longer than this, whatever senders made of them."""
