@@ -1,13 +1,14 @@
 """Mail for a server that is measured, by LMTP."""
 
 import socket
+from secrets import token_hex
 from typing import Final
 
 from eas.demo import address
 
 _MESSAGE: Final = (
     b"From: Friend <friend@example.net>\r\nTo: u@example.test\r\nSubject: Ring %d\r\n"
-    b"Message-ID: <ring.%d@example.net>\r\nDate: Mon, 01 Jan 2024 08:00:00 +0000\r\n\r\n" + b"Did it ring?\r\n" * 100
+    b"Message-ID: <%b@example.net>\r\nDate: Mon, 01 Jan 2024 08:00:00 +0000\r\n\r\n" + b"Did it ring?\r\n" * 100
 )
 
 
@@ -28,7 +29,7 @@ class Post:
         self._say(b"MAIL FROM:<friend@example.net>\r\n")
         self._say(b"RCPT TO:<%b>\r\n" % address(account).encode())
         self._say(b"DATA\r\n")
-        self._socket.sendall(_MESSAGE % (self._count, id(self) + self._count) + b".\r")
+        self._socket.sendall(_MESSAGE % (self._count, token_hex(8).encode()) + b".\r")
 
     def finish(self) -> None:
         """Send the last byte."""
