@@ -64,7 +64,7 @@ class Command:
     """Whether a request without a body means something."""
     mime_until: Version | None = None
     """Up to this version its body is a MIME message."""
-    since: Version = min(Version)
+    since: Version = Version.V2_5
     """Before this version there is no such command."""
 
 
