@@ -49,7 +49,7 @@ captures: $(STAMP)  ## replay the captures
 	$(BIN)/python -m pytest -q tests/replay
 
 config: $(STAMP)  ## write deploy/config.example.toml from the settings
-	$(BIN)/python -m eas.cli init --print-config > deploy/config.example.toml
+	$(BIN)/python -m eas init --print-config > deploy/config.example.toml
 
 wheel: $(STAMP)  ## build the wheel and test it installed apart
 	$(BIN)/python -m tests.wheel

@@ -2,6 +2,6 @@
 
 import sys
 
-from eas.cli import main
+from eas.cli.main import main
 
 sys.exit(main())

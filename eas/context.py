@@ -10,8 +10,8 @@ from eas.protocol.versions import Version
 from eas.settings import Settings
 from eas.sync.hub import Hub, Outcome
 from storage.account import Account
-from storage.directory import Directory
-from storage.feed import Feed
+from storage.directories.directory import Directory
+from storage.feeds.feed import Feed
 
 S = TypeVar("S")
 

@@ -13,6 +13,7 @@ import structlog
 from eas import clients
 from eas.commands.table import COMMANDS, Command
 from eas.context import CommandFailed, Context, Services, Wait
+from eas.login.sessions import LoginRefused, Sessions, unknown
 from eas.policy import refusal
 from eas.protocol.exchange import EasRequest, EasResponse, Held, HttpRequest, merge
 from eas.protocol.query import BadDevice, BadDeviceId, UnreadableQuery, parse_query
@@ -26,7 +27,6 @@ from eas.protocol.versions import (
     parse_version,
     versions_header,
 )
-from eas.sessions import LoginRefused, Sessions, unknown
 from eas.sync.hub import Outcome, Waiter
 from eas.sync.synckey import START
 from eas.wbxml.decoder import WbxmlError, decode
@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Answers ActiveSync requests (`eas.server.Answerer`)."""
+    """Answers ActiveSync requests (`eas.wire.server.Answerer`)."""
 
     sessions: Sessions
     services: Services

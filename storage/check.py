@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from storage import checkpoint, objects, paths
 from storage.engine import Engine, Entry, NotFound, after_prefix
-from storage.key_objects import Vault, load
+from storage.keyring.objects import Vault, load
 from storage.paths import Kind, MalformedName
 from storage.seal import SealError
 

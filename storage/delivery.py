@@ -14,12 +14,12 @@ import structlog
 
 from storage import blobs, checkpoint, log, objects, paths
 from storage.clock import Clock
-from storage.directory import Directory
+from storage.directories.directory import Directory
 from storage.engine import Engine
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from storage.folders import INBOX, JUNK
 from storage.ids import delivered_item
-from storage.key_objects import UnknownAccount, Vault, read_public
+from storage.keyring.objects import UnknownAccount, Vault, read_public
 from storage.message.index import index_message
 from storage.message.summary import Summary
 from storage.records import Added, Record

@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from storage.committer import Committer, Row
-from storage.compaction import compact
 from storage.engine import (
     Damaged,
     Entry,
@@ -31,10 +29,12 @@ from storage.engine import (
     check_prefix,
     check_range,
 )
-from storage.local_folder import known_errors, prepare
-from storage.pack_objects import Append, Place, read_pack
-from storage.packs import PACK_BYTES_MAX, Packs
-from storage.readers import Readers
+from storage.local.committer import Committer, Row
+from storage.local.compaction import compact
+from storage.local.folder import known_errors, prepare
+from storage.local.pack_objects import Append, Place, read_pack
+from storage.local.packs import PACK_BYTES_MAX, Packs
+from storage.local.readers import Readers
 
 T = TypeVar("T")
 

@@ -4,15 +4,15 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 
-from storage.directory import Directory
-from storage.directory_static import StaticDirectory
+from storage.directories.directory import Directory
+from storage.directories.static import StaticDirectory
 from storage.engine import Engine
 from storage.engine_local import LocalEngine
 from storage.engine_memory import MemoryEngine
-from storage.feed import Feed, LocalFeed
-from storage.feed_lanes import LanesFeed
-from storage.feed_machine import MachineFeed
-from storage.key_objects import Vault
+from storage.feeds.feed import Feed, LocalFeed
+from storage.feeds.lanes import LanesFeed
+from storage.feeds.machine import MachineFeed
+from storage.keyring.objects import Vault
 from storage.private_file import UnsafeFile
 from storage.probe import probe
 from storage.settings import Settings
@@ -78,8 +78,8 @@ def _static_directory(settings: Settings) -> Directory:
 
 def _ldap_directory(settings: Settings) -> Directory:
     # Only here: its library takes 17 MB, and most sites have no LDAP.
-    from storage.directory_ldap import LdapDirectory
-    from storage.directory_ldap_settings import load_ldap_settings
+    from storage.directories.ldap import LdapDirectory
+    from storage.directories.ldap_settings import load_ldap_settings
 
     return LdapDirectory(load_ldap_settings(settings.ldap_file), settings.domains)
 

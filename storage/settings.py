@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from storage.directory import Domains
+from storage.directories.directory import Domains
 from storage.errors import UnknownAddress
-from storage.slots import LANES_MAX, MEMORY_KIB_MAX, MEMORY_KIB_MIN, PASSES_MAX, Cost
+from storage.keyring.slots import LANES_MAX, MEMORY_KIB_MAX, MEMORY_KIB_MIN, PASSES_MAX, Cost
 from storage.toml_tables import Between
 
 

@@ -5,19 +5,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from storage import keys, log, objects, paths
+from storage import log, objects, paths
 from storage.account import Account, AccountKeys, Identity
 from storage.clock import Clock
 from storage.delivery import Delivery
-from storage.directory import Directory, Mailbox
+from storage.directories.directory import Directory, Mailbox
 from storage.engine import Engine
 from storage.errors import UnknownAddress
-from storage.feed import Feed, News
-from storage.key_creation import NewKeys, create_account_keys
-from storage.key_objects import UnknownAccount, Vault
-from storage.passwords import spend_as_unlock
+from storage.feeds.feed import Feed, News
+from storage.keyring import keys
+from storage.keyring.creation import NewKeys, create_account_keys
+from storage.keyring.objects import UnknownAccount, Vault
+from storage.keyring.passwords import spend_as_unlock
+from storage.keyring.slots import SlotKind
 from storage.records import Record
-from storage.slots import SlotKind
 from storage.verified import VerifyingDirectory, unlock_verified
 
 

@@ -16,13 +16,13 @@ from typing import Protocol, runtime_checkable
 
 import structlog
 
-from storage import keys
-from storage.directory import Directory, Mailbox
+from storage.directories.directory import Directory, Mailbox
 from storage.errors import DirectoryUnavailable
-from storage.key_creation import AccountExists, BeingCreated, create_account_keys
-from storage.key_objects import UnknownAccount, Vault
-from storage.passwords import spend_as_unlock
-from storage.slots import SlotKind
+from storage.keyring import keys
+from storage.keyring.creation import AccountExists, BeingCreated, create_account_keys
+from storage.keyring.objects import UnknownAccount, Vault
+from storage.keyring.passwords import spend_as_unlock
+from storage.keyring.slots import SlotKind
 
 _log = structlog.get_logger(__name__)
 CHANGED_HELP = "petitbleu account password NAME, with the old password or the recovery key, then the new password"

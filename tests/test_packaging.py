@@ -16,7 +16,7 @@ def test_the_wheel_has_exactly_our_packages() -> None:
 
 
 def test_there_is_one_command() -> None:
-    assert _project()["project"]["scripts"] == {"petitbleu": "eas.cli:main"}  # type: ignore[index]
+    assert _project()["project"]["scripts"] == {"petitbleu": "eas.cli.main:main"}  # type: ignore[index]
 
 
 def test_every_folder_of_modules_is_a_package() -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from eas import outbox
 from eas.commands.compose_request import ComposeRequest, Source
 from eas.context import CommandFailed, Context
 from eas.mail.compose import NoRecipient, TooManyRecipients, UnreadableMime
-from eas.outcomes import Letter, Outcome
 from eas.protocol.status import Common
-from eas.retries import ALIKE_MS, Name
+from eas.sending import outbox
+from eas.sending.outcomes import Letter, Outcome
+from eas.sending.retries import ALIKE_MS, Name
 from storage.items import Item
 from storage.message.addresses import parse_addresses
 from storage.message.conversation import message_ids

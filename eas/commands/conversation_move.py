@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eas.commands.operation_status import OperationFailed, OperationStatus
 from eas.context import Context
-from eas.mailsearch import Hit, MailQuery, folders_of, search
+from eas.finding.mailsearch import Hit, MailQuery, folders_of, search
 from eas.wbxml import pages
 from eas.wbxml.element import Element, element, leaf
 from storage.folders import DRAFTS, OUTBOX, SENT

@@ -7,7 +7,6 @@ Asked again after a lost answer it is found under the same name, even when the d
 import asyncio
 from dataclasses import dataclass, field
 
-from eas import outbox
 from eas.commands.sync_acts import BadItem, parse_changes
 from eas.commands.sync_request import CollectionRequest, Command, SyncRequest
 from eas.commands.sync_response import SyncStatus
@@ -15,10 +14,11 @@ from eas.context import Context
 from eas.items.draft import BadDraft, light_of, parse_draft
 from eas.mail.compose import NoRecipient, TooManyRecipients, UnreadableMime
 from eas.mail.draft_edit import Author, edited, new_draft, undated
-from eas.outcomes import Letter, Outcome
 from eas.protocol.status import Common
 from eas.protocol.versions import Version
-from eas.retries import Name
+from eas.sending import outbox
+from eas.sending.outcomes import Letter, Outcome
+from eas.sending.retries import Name
 from eas.sync import synckey
 from eas.sync.collection import UnknownKey, living_view
 from eas.wbxml import pages
@@ -93,7 +93,7 @@ async def _send(context: Context, command: Command) -> int:
 
 async def _send_new(context: Context, command: Command) -> int:
     changes = parse_draft(command.data)
-    name = _name(context, "new", command.client_id, command)
+    name = _name(context, "new", f"{context.device} {command.client_id}", command)
     author = author_of(context, name.id)
     mime = await asyncio.to_thread(new_draft, changes, author, context.services.now())
     return await _submitted(context, Letter(name, undated(mime)))
@@ -132,7 +132,8 @@ def _name(context: Context, kind: str, what: str, command: Command) -> Name:
     """Return by what the request is known when it comes again.
 
     ClientIds of Sync are short and come again for other items: what is to be sent counts, too.  The same text under
-    another ClientId is another message, unlike with SendMail; the same Message-ID is the same one, on any device.
+    another ClientId is another message, unlike with SendMail, and so it is from another device, whose ClientIds are its
+    own.  A stored draft is the same one on any device, and so is a Message-ID.
     """
     data = encode(command.data if command.data is not None else element(TAG.ApplicationData))
     digest = keyed_hash(context.account.keys.ids, b"draft", kind.encode(), what.encode(), data)

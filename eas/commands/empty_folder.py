@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from eas.commands.operation_status import OperationFailed, OperationStatus
 from eas.context import Context
-from eas.mailsearch import below
+from eas.finding.mailsearch import below
 from eas.wbxml import pages
 from eas.wbxml.element import Element, InvalidValue, element, leaf
 from storage.account import Account

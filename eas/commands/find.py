@@ -7,20 +7,20 @@ anywhere.  So the id of the device's last search is remembered.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from eas import addressbook, mailsearch
 from eas.commands import found
 from eas.commands.found import FoundMail
 from eas.commands.ranges import BadRange, Range, parse_range
 from eas.context import CommandFailed, Context
-from eas.mailsearch import MailQuery, UnknownFolder, folders_of
+from eas.finding import addressbook, mailsearch
+from eas.finding.mailsearch import MailQuery, UnknownFolder, folders_of
+from eas.finding.words import Clause, QueryTooComplex, parse_words
 from eas.protocol.datatypes import dashed
 from eas.protocol.exchange import EasRequest
 from eas.protocol.status import SUCCESS
 from eas.protocol.versions import Version
-from eas.searchwords import Clause, QueryTooComplex, parse_words
 from eas.wbxml import pages
 from eas.wbxml.element import Element, InvalidValue, MissingElement, element, leaf
-from storage.directory import Entry
+from storage.directories.directory import Entry
 from storage.message.addresses import parse_addresses
 from storage.records import DeviceSet
 from storage.state import State

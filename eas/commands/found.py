@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import structlog
 
 from eas.context import Context
+from eas.finding.mailsearch import Hit
 from eas.items.email import Email
 from eas.mail.body import Body
 from eas.mail.email_item import Wish, email_of, load_body
-from eas.mailsearch import Hit
 from storage.engine import Unavailable
 from storage.items import Item
 from storage.message.summary import Summary

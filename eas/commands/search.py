@@ -1,25 +1,25 @@
 """Search: in the mailbox and in the address book ([MS-ASCMD] Search).
 
-Mails come newest first, counted exactly; the text is looked for as `eas/mailsearch.py` says.  Nothing is cached, so
-RebuildResults asks for what is done anyway.
+Mails come newest first, counted exactly; the text is looked for as `eas/finding/mailsearch.py` says.  Nothing is
+cached, so RebuildResults asks for what is done anyway.
 """
 
 from dataclasses import dataclass
 
-from eas import addressbook, mailsearch
 from eas.commands import found
 from eas.commands.found import FoundMail
 from eas.commands.ranges import Range
 from eas.commands.search_request import EMAIL, GalSearch, MailSearch, StoreFailed, StoreStatus, parse_store
 from eas.context import Context
+from eas.finding import addressbook, mailsearch
+from eas.finding.mailsearch import MailQuery, UnknownFolder, folders_of
 from eas.items.email import render_email
-from eas.mailsearch import MailQuery, UnknownFolder, folders_of
 from eas.protocol.exchange import EasRequest
 from eas.protocol.status import SUCCESS
 from eas.protocol.versions import Version
 from eas.wbxml import pages
 from eas.wbxml.element import Element, MissingElement, element, leaf
-from storage.directory import Entry
+from storage.directories.directory import Entry
 
 TAG = pages.Search
 

@@ -5,10 +5,10 @@ from enum import IntEnum
 
 from eas.commands.ranges import BadRange, Range, parse_range
 from eas.commands.wishes import BadWish, parse_wish
+from eas.finding.words import Clause, QueryTooComplex, parse_words
 from eas.mail.email_item import Wish
 from eas.protocol.datatypes import BadDateTime, parse_datetime
 from eas.protocol.versions import Version
-from eas.searchwords import Clause, QueryTooComplex, parse_words
 from eas.wbxml import pages
 from eas.wbxml.element import Element, InvalidValue, MissingElement
 

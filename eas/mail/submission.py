@@ -18,7 +18,7 @@ COMMAND_SECONDS = 60.0
 CONTENT_SECONDS = 300.0
 """For the content and the reply to it, which filters may delay."""
 SUBMIT_SECONDS_MAX = 480.0
-"""For all of it.  `eas/outbox.py` relies on an attempt being over after this."""
+"""For all of it.  `eas/sending/outbox.py` relies on an attempt being over after this."""
 TEXT_CHARS_MAX = 500
 """Of the server's reply, as it is kept for the log."""
 

@@ -16,7 +16,7 @@ import structlog
 
 from eas.sync import news
 from storage.account import Account
-from storage.feed import Feed, News, Unsubscribe
+from storage.feeds.feed import Feed, News, Unsubscribe
 
 RETRY_SECONDS = 2.0
 """Pause before an account that could not be read is looked at again."""

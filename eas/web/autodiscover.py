@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
+from eas.login.sessions import LoginRefused, Sessions
 from eas.protocol.exchange import EasResponse, HttpRequest
-from eas.sessions import LoginRefused, Sessions
 from eas.settings import Settings
 from eas.web import autodiscover_xml
 from storage.engine import EngineError
@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Autodiscover:
-    """Answers Autodiscover requests (`eas.server.Answerer`)."""
+    """Answers Autodiscover requests (`eas.wire.server.Answerer`)."""
 
     sessions: Sessions
     settings: Settings

@@ -20,7 +20,7 @@ from typing import Final
 import uvloop
 
 from storage.engine_local import LocalEngine
-from storage.feed_machine import MachineFeed
+from storage.feeds.machine import MachineFeed
 from tests.bench.figure import Figure
 
 CALLS: Final = 2000

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from eas import tls
-from eas.listeners import files_max
+from eas.wire import tls
+from eas.wire.listeners import files_max
 from tests.bench.figure import Figure
 
 PLAIN: Final = 5_000

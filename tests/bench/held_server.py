@@ -13,10 +13,10 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from eas import tls
-from eas.listeners import Listener
 from eas.protocol.exchange import EasResponse, Held, HttpRequest
-from eas.server import Routes, Server
+from eas.wire import tls
+from eas.wire.listeners import Listener
+from eas.wire.server import Routes, Server
 
 NEWS = EasResponse(body=b"\x03\x01\x6a\x00\x00\x0d\x45\x47\x03\x32\x00\x01\x01")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from eas.demo import address, password
+from eas.demo.site import address, password
 from eas.sync import synckey
 from eas.sync.collection import first_view
 from storage import paths

@@ -5,8 +5,8 @@ import tracemalloc
 from time import perf_counter
 from typing import Final
 
-from eas.mailsearch import Hits, MailQuery, folders_of, search
-from eas.searchwords import parse_words
+from eas.finding.mailsearch import Hits, MailQuery, folders_of, search
+from eas.finding.words import parse_words
 from storage import paths, seal
 from storage.base import Base
 from storage.checkpoint import SealedPages

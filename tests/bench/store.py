@@ -24,7 +24,7 @@ from storage.cursor import Rid
 from storage.engine import Engine
 from storage.engine_local import LocalEngine
 from storage.engine_memory import MemoryEngine
-from storage.feed import LocalFeed
+from storage.feeds.feed import LocalFeed
 from storage.ids import own_item
 from storage.message.index import index_message
 from storage.records import Added, Content, ViewMade

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from eas import cli, housekeeping
-from storage import passwords
+from eas.cli import main as cli
+from eas.run import housekeeping
 from storage.engine_local import LocalEngine
+from storage.keyring import passwords
 from storage.seal import stretch
 
 ARGON2: Final = "a"

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from typing import Final
 from zlib import crc32
 
-from eas.demo import address, password
+from eas.demo.site import address, password
 from eas.wbxml import pages
 from eas.wbxml.element import Element, element, leaf
 from eas.wbxml.encoder import encode

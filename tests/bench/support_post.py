@@ -4,7 +4,7 @@ import socket
 from secrets import token_hex
 from typing import Final
 
-from eas.demo import address
+from eas.demo.site import address
 
 _MESSAGE: Final = (
     b"From: Friend <friend@example.net>\r\nTo: u@example.test\r\nSubject: Ring %d\r\n"

@@ -17,7 +17,7 @@ from typing import Final
 import uvloop
 
 from eas.address import parse_address
-from eas.demo import Demo, address, password, prepare_files
+from eas.demo.site import Demo, address, password, prepare_files
 from storage.opening import open_store
 from storage.store import Store
 from tests.bench.support_child import ARGON2, LETTERS

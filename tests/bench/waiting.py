@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from eas.listeners import files_max
+from eas.wire.listeners import files_max
 from tests.bench.figure import Figure
 from tests.bench.support_phone import FOLDER_SYNC, PING_INBOX, Phone, sync_request
 from tests.bench.support_server import QUICK, Served, folder_for_store, served

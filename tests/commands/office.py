@@ -10,9 +10,9 @@ from typing import Any
 
 from eas.context import Services
 from eas.dispatch import Dispatcher
+from eas.login.sessions import Sessions
 from eas.protocol.exchange import EasResponse, HttpRequest
 from eas.protocol.versions import Version
-from eas.sessions import Sessions
 from eas.settings import Settings
 from eas.sync.hub import Hub
 from eas.wbxml.decoder import decode
@@ -22,7 +22,7 @@ from storage import objects
 from storage.account import Account, AccountKeys, Identity
 from storage.clock import Clock
 from storage.engine_memory import MemoryEngine, MemoryObjects
-from storage.feed import LocalFeed
+from storage.feeds.feed import LocalFeed
 from storage.log import Writer
 from storage.records import Added, Record
 from storage.state import State

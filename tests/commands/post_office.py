@@ -16,10 +16,10 @@ from eas.sync.hub import Hub
 from eas.wbxml.decoder import decode
 from eas.wbxml.element import Element
 from storage.account import Account
-from storage.directory import Entry, Mailbox
+from storage.directories.directory import Entry, Mailbox
 from storage.engine import Engine
-from storage.feed import Hub as Machine
-from storage.feed import LocalFeed
+from storage.feeds.feed import Hub as Machine
+from storage.feeds.feed import LocalFeed
 from storage.folders import INBOX
 from storage.items import Item
 from storage.message.index import index_message

@@ -13,7 +13,7 @@ from eas.wbxml.element import Element, element, leaf
 from eas.wbxml.pages import AirSyncBase, Email, Email2
 from storage.engine_memory import MemoryEngine
 from tests.eas.world import World, address, world
-from tests.support.client import EasClient
+from tests.support.client import Device, EasClient
 from tests.support.drafts import Draft, DraftFile
 from tests.support.mailbox import INVALID_KEY, Item
 from tests.support.sync_requests import HTML, MIME, PLAIN, BodyPreference, Options, add, change
@@ -34,8 +34,8 @@ async def w() -> AsyncIterator[World]:
         yield made
 
 
-async def phone_of(w: World, version: Version = Version.V16_1) -> EasClient:
-    phone = w.client(1, version=version)
+async def phone_of(w: World, version: Version = Version.V16_1, device: Device | None = None) -> EasClient:
+    phone = w.client(1, version=version, device=device)
     await phone.set_up()
     await phone.sync_all(DRAFTS, options=AS_PLAIN)
     await phone.sync_all(SENT)
@@ -447,6 +447,23 @@ async def test_the_same_text_with_another_client_id_is_another_message(w: World)
     for client_id in "12":
         await phone.draft_add(DRAFTS, NOTE, send=True, client_id=client_id)
     assert len(w.sent) == 2
+
+
+async def test_the_same_client_id_and_text_of_another_device_is_another_message(w: World) -> None:
+    for device in (Device("one"), Device("two")):
+        phone = await phone_of(w, device=device)
+        assert (await phone.draft_add(DRAFTS, NOTE, send=True, client_id="1")).status == 1
+    assert len(w.sent) == 2
+    assert len(await subjects(phone, SENT)) == 2
+
+
+async def test_a_stored_draft_that_two_devices_send_goes_out_once(w: World) -> None:
+    one, two = [await phone_of(w, device=Device(name)) for name in ("one", "two")]
+    stored = await draft_on(one)
+    await two.sync_all(DRAFTS)
+    for phone in (one, two):
+        await phone.sync(DRAFTS, [change(stored, send=True)])
+    assert len(w.sent) == 1
 
 
 async def test_a_message_is_dated_when_it_is_sent(w: World) -> None:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from eas.commands.find import SEARCH_ID_CHARS_MAX
+from eas.finding.words import QUERY_CHARS_MAX
 from eas.protocol.versions import ANNOUNCED, Version
-from eas.searchwords import QUERY_CHARS_MAX
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.pages import GAL, AirSync, Email, Email2, Find
 from tests.commands.letters import File, letter

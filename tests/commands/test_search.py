@@ -7,7 +7,7 @@ import pytest
 
 from eas.commands import search_request
 from eas.commands.search_request import FOLDERS_MAX
-from eas.searchwords import QUERY_CHARS_MAX, TERMS_MAX
+from eas.finding.words import QUERY_CHARS_MAX, TERMS_MAX
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.pages import GAL, AirSync, AirSyncBase, DocumentLibrary, Email, Email2, Search
 from eas.wbxml.tag import Tag

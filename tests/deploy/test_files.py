@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from eas.cli_settings import SECTIONS
+from eas.run.sections import SECTIONS
 from eas.settings import Settings as EasSettings
 from lmtp.settings import Settings as LmtpSettings
-from storage.directory_ldap_settings import LdapSettings, load_ldap_settings
+from storage.directories.ldap_settings import LdapSettings, load_ldap_settings
 from storage.startup import default_configuration, example_configuration, field_docs, load_configuration
 from storage.toml_tables import toml_value
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eas.cli import parser
-from eas.cli_settings import DEFAULT_PATH
+from eas.cli.main import parser
+from eas.run.sections import DEFAULT_PATH
 from storage.settings import Settings
 
 UNITS = sorted((Path(__file__).resolve().parents[2] / "deploy/systemd").glob("*.service"))

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from eas import cli_settings, tls
-from eas.cli import main
-from eas.explained import EXPLAINED
+from eas.cli.main import main
+from eas.run import sections as cli_settings
+from eas.run.explained import EXPLAINED
+from eas.wire import tls
 from storage.engine import EngineRefused
 from storage.opening import open_store
 from storage.records import DeviceSet

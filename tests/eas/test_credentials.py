@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas.credentials import CREDENTIALS_CHARS_MAX, Credentials, parse_basic
+from eas.login.credentials import CREDENTIALS_CHARS_MAX, Credentials, parse_basic
 
 
 def basic(raw: bytes) -> str:

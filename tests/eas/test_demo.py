@@ -15,10 +15,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from eas.cli import main
-from eas.demo import Demo, address, password, prepare_files
-from eas.demo_mails import sample_mails
-from storage.accounts_file import load_accounts
+from eas.cli.main import main
+from eas.demo.mails import sample_mails
+from eas.demo.site import Demo, address, password, prepare_files
+from storage.directories.accounts_file import load_accounts
 from tests.support.client import EasClient
 from tests.support.demo_process import ROOT, DemoProcess, command, demo
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from eas.cli_settings import load
-from eas.demo import CONFIGURATION, Demo, address, prepare_files
-from eas.demo_bucket import deployment_key, user_secret
-from storage.accounts_file import load_accounts
+from eas.demo.bucket import deployment_key, user_secret
+from eas.demo.site import CONFIGURATION, Demo, address, prepare_files
+from eas.run.sections import load
+from storage.directories.accounts_file import load_accounts
 from storage.startup import read_deployment_key
 from storage.toml_tables import SettingError
 from tests.support.demo_process import ROOT, command

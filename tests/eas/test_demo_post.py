@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from eas.demo_post import OwnDelivery
+from eas.demo.post import OwnDelivery
 from eas.mail.submission import SubmissionFailed
 from tests.eas.world import address, world
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eas.demo import Demo
-from eas.demo_screen import Screen
-from eas.process_ports import Ports
+from eas.demo.screen import Screen
+from eas.demo.site import Demo
+from eas.run.ports import Ports
 from lmtp import reply
 from tests.eas.world import address, world
 from tests.support.client import Device

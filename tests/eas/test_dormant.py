@@ -13,8 +13,9 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eas import dormant, handler, http_answer, lobby, tls
 from eas.protocol.exchange import EasResponse, Held, HttpRequest
+from eas.wire import answer as http_answer
+from eas.wire import dormant, handler, lobby, tls
 from tests.eas.web_client import PING, SYNC, Hub, Site, Wait, site, until
 
 LOOPS = "both"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas.guesses import BOUNDS, FORGIVE_SECONDS, Guesses, Kind, Name
+from eas.login.guesses import BOUNDS, FORGIVE_SECONDS, Guesses, Kind, Name
 
 ACCOUNT = Name(Kind.ACCOUNT, "a")
 PLACE = Name(Kind.PLACE, "a 192.0.2.1")

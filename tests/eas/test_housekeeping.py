@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from eas.housekeeping import IDLE_SECONDS, Housekeeping
-from eas.sessions import Sessions
+from eas.login.sessions import Sessions
+from eas.run.housekeeping import IDLE_SECONDS, Housekeeping
 from eas.sync.hub import Hub, Outcome, Waiter
 from storage import account as storage_account
 from storage.account import Account

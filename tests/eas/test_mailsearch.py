@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas.mailsearch import ALL_FOLDERS, Hits, MailQuery, UnknownFolder, below, folders_of, search
-from eas.searchwords import parse_words
+from eas.finding.mailsearch import ALL_FOLDERS, Hits, MailQuery, UnknownFolder, below, folders_of, search
+from eas.finding.words import parse_words
 from storage.base import Base
 from storage.message.index import index_message
 from storage.message.summary import Summary

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from eas import outbox
 from eas.mail.compose import NoRecipient, UnreadableMime
 from eas.mail.submission import SUBMIT_SECONDS_MAX, SubmissionFailed
-from eas.outcomes import OUTCOME_PAUSES_SECONDS, Letter, Outcome
-from eas.retries import ALIKE_MS, Name
+from eas.sending import outbox
+from eas.sending.outcomes import OUTCOME_PAUSES_SECONDS, Letter, Outcome
+from eas.sending.retries import ALIKE_MS, Name
 from storage import log
 from storage.engine import Unavailable
 from storage.folders import SENT

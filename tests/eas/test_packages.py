@@ -2,8 +2,8 @@
 
 import pytest
 
-from eas import packages
-from eas.packages import ForeignPackage, check_packages
+from eas.run import packages
+from eas.run.packages import ForeignPackage, check_packages
 
 
 def test_ours_are_ours() -> None:

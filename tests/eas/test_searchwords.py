@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas.searchwords import QUERY_CHARS_MAX, TERMS_MAX, Clause, QueryTooComplex, Term, folded, parse_words
+from eas.finding.words import QUERY_CHARS_MAX, TERMS_MAX, Clause, QueryTooComplex, Term, folded, parse_words
 
 
 def _one(text: str, fields: tuple[str, ...] = (), *, negated: bool = False) -> Clause:

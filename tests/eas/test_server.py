@@ -12,10 +12,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from eas import http_answer, http_body, http_send, listeners, lobby, tls
-from eas.listeners import Listener
 from eas.protocol.exchange import EasResponse, HttpRequest
-from eas.server import Limits, Routes, Server
+from eas.wire import answer as http_answer
+from eas.wire import body as http_body
+from eas.wire import listeners, lobby, tls
+from eas.wire import send as http_send
+from eas.wire.listeners import Listener
+from eas.wire.server import Limits, Routes, Server
 from tests.eas.web_client import EAS, PING, SYNC, Answer, Hub, Site, site, until
 
 LOOPS = "both"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from eas import admin, admission, sessions
-from eas.admission import DELAY_SECONDS_MAX, WRONG_KNOWN_SECONDS, WRONG_SECONDS, network
-from eas.guesses import BOUNDS, Kind
-from eas.sessions import CHECK_SECONDS, LoginRefused, Sessions
-from storage import passwords
+from eas.cli import admin
+from eas.login import admission, sessions
+from eas.login.admission import DELAY_SECONDS_MAX, WRONG_KNOWN_SECONDS, WRONG_SECONDS, network
+from eas.login.guesses import BOUNDS, Kind
+from eas.login.sessions import CHECK_SECONDS, LoginRefused, Sessions
 from storage.engine import Unavailable
 from storage.errors import DirectoryUnavailable
+from storage.keyring import passwords
 from storage.seal import stretch
 from storage.store import Store
 from tests.eas.world import open_filled_store

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from eas import tls
+from eas.wire import tls
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 

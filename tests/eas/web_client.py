@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from eas.listeners import Listener
 from eas.protocol.exchange import EasResponse, Held, HttpRequest
-from eas.server import Limits, Routes, Server
+from eas.wire.listeners import Listener
+from eas.wire.server import Limits, Routes, Server
 
 EAS = "/Microsoft-Server-ActiveSync"
 PING = f"POST {EAS}?Cmd=Ping HTTP/1.1\r\nHost: mail\r\nContent-Length: 4\r\n\r\nping".encode()

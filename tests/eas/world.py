@@ -15,20 +15,20 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eas.admin import has_keys
-from eas.app import App
-from eas.listeners import Listener
+from eas.cli.admin import has_keys
 from eas.mail.submission import SubmissionFailed
 from eas.protocol.versions import Version, parse_version
+from eas.run.app import App
 from eas.settings import Settings
+from eas.wire.listeners import Listener
 from lmtp.listen import open_sockets
 from lmtp.observer import Observer
 from lmtp.settings import Settings as LmtpSettings
 from storage.account import Account
-from storage.accounts_file import StaticAccount, add_accounts
+from storage.directories.accounts_file import StaticAccount, add_accounts
+from storage.keyring.slots import CHEAPEST
 from storage.opening import open_store
 from storage.settings import Settings as StorageSettings
-from storage.slots import CHEAPEST
 from storage.startup import create_deployment_key
 from storage.store import Store
 from tests.support.client import Device, EasClient

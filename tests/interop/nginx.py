@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from eas.tls import self_signed
+from eas.wire.tls import self_signed
 from tests.interop.programs import DEPLOY, free_ports, listens, need, replace, wait_until
 
 START_SECONDS = 20.0

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eas.tls import SELF_SIGNED_FILE, self_signed
-from storage.directory_ldap_settings import LdapSettings
+from eas.wire.tls import SELF_SIGNED_FILE, self_signed
+from storage.directories.ldap_settings import LdapSettings
 from storage.toml_tables import TableReader, toml_value
 from tests.interop.programs import DEPLOY, free_ports, lack, listens, need, wait_until
 

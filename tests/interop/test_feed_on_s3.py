@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.feed import News
-from storage.feed_lanes import ROUND_SECONDS, LanesFeed
+from storage.feeds.feed import News
+from storage.feeds.lanes import ROUND_SECONDS, LanesFeed
 from tests.support.engines import CountingEngine, s3_store
 
 pytestmark = pytest.mark.interop

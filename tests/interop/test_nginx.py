@@ -14,7 +14,7 @@ import pytest
 
 from eas.protocol.versions import Version
 from eas.settings import Settings
-from eas.tls import SELF_SIGNED_FILE
+from eas.wire.tls import SELF_SIGNED_FILE
 from tests.interop.nginx import Nginx, running_nginx
 from tests.interop.server import DemoServer, demo_server
 from tests.support.client import Device, EasClient

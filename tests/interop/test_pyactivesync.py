@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from eas.tls import SELF_SIGNED_FILE
+from eas.wire.tls import SELF_SIGNED_FILE
 from tests.interop.foreign_phone import STEPS, ForeignPhone
 from tests.interop.server import demo_server
 

@@ -12,22 +12,22 @@ import aiohttp
 import pytest
 import structlog
 
-from eas import admin
-from eas.app import App
-from eas.listeners import Listener
-from eas.sessions import CHECK_SECONDS, VERIFY_SECONDS, LoginRefused, Sessions
+from eas.cli import admin
+from eas.login.sessions import CHECK_SECONDS, VERIFY_SECONDS, LoginRefused, Sessions
+from eas.run.app import App
 from eas.settings import Settings
+from eas.wire.listeners import Listener
 from lmtp.listen import open_sockets
 from lmtp.settings import Settings as LmtpSettings
-from storage.accounts_file import StaticAccount
-from storage.directory import Domains, Entry
-from storage.directory_ldap import CACHED_MAX, LdapDirectory
-from storage.directory_ldap_servers import AWAY_SECONDS, IDLE_SECONDS
+from storage.directories.accounts_file import StaticAccount
+from storage.directories.directory import Domains, Entry
+from storage.directories.ldap import CACHED_MAX, LdapDirectory
+from storage.directories.ldap_servers import AWAY_SECONDS, IDLE_SECONDS
 from storage.errors import DirectoryUnavailable, UnknownAddress
-from storage.keys import WrongPassword
+from storage.keyring.keys import WrongPassword
+from storage.keyring.slots import CHEAPEST, SlotKind
 from storage.opening import open_store
 from storage.settings import Settings as StorageSettings
-from storage.slots import CHEAPEST, SlotKind
 from storage.startup import create_deployment_key
 from storage.store import Store
 from tests.eas.world import World
@@ -376,7 +376,7 @@ async def test_a_burst_for_one_address_is_one_question(shared: Slapd, monkeypatc
         await asyncio.gather(*(directory.resolve("anna@example.test") for _ in range(500)))
         await directory.resolve("anna@example.test")
         assert len(asked) == 1
-        monkeypatch.setattr("storage.directory_ldap.CACHED_MAX", 1)
+        monkeypatch.setattr("storage.directories.ldap.CACHED_MAX", 1)
         await directory.resolve("carl@example.test")
         await directory.resolve("anna@example.test")
         assert len(asked) == 3

@@ -14,8 +14,8 @@ from random import Random
 import pytest
 from yarl import URL
 
-from eas.demo import address, password
-from storage.feed_lanes import ROUND_SECONDS
+from eas.demo.site import address, password
+from storage.feeds.lanes import ROUND_SECONDS
 from tests.support import seaweed
 from tests.support.client import Device, EasClient
 from tests.support.demo_process import ROOT, DemoProcess, command, demo

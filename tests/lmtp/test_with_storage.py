@@ -11,9 +11,9 @@ from lmtp.session import Session
 from lmtp.spool import Spool
 from lmtp.transaction import Resolve
 from storage.delivery import Recipient
-from storage.directory import Entry, Mailbox
+from storage.directories.directory import Entry, Mailbox
 from storage.errors import UnknownAddress
-from storage.feed import LocalFeed
+from storage.feeds.feed import LocalFeed
 from storage.folders import INBOX, JUNK
 from storage.store import Store
 from tests.storage.vaults import PASSWORD, SECRET, World

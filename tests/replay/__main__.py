@@ -19,8 +19,8 @@ from typing import Final
 
 from eas.address import parse_address
 from eas.protocol.versions import Version, parse_version
-from eas.tls import self_signed, server_context
 from eas.wbxml.dump import dump
+from eas.wire.tls import self_signed, server_context
 from tests.eas.world import World
 from tests.interop.foreign_phone import STEPS, ForeignPhone
 from tests.replay import our_phone

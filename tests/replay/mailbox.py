@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from eas.demo_mails import sample_mails
+from eas.demo.mails import sample_mails
 from tests.eas.world import World, address, world
 
 DEMO = "demo"

@@ -4,10 +4,10 @@ import mmap
 
 from storage.account import Account
 from storage.delivery import Delivery
-from storage.directory import Entry, Mailbox
+from storage.directories.directory import Entry, Mailbox
 from storage.engine import Engine
 from storage.errors import UnknownAddress
-from storage.feed import LocalFeed
+from storage.feeds.feed import LocalFeed
 from storage.records import Content
 from storage.store import Store
 from tests.storage.vaults import PASSWORD, SECRET, World

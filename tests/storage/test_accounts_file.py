@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.accounts_file import (
+from storage.directories.accounts_file import (
     QUOTA_BYTES_MAX,
     TEXT_CHARS_MAX,
     AddressTaken,

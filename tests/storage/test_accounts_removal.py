@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.accounts_file import StaticAccount, load_accounts, render_account
-from storage.accounts_removal import remove_account
+from storage.directories.accounts_file import StaticAccount, load_accounts, render_account
+from storage.directories.accounts_removal import remove_account
 from storage.errors import UnknownAddress
 from storage.toml_tables import SettingError
 

@@ -8,14 +8,14 @@ import pytest
 
 from storage import check, check_account
 from storage.account import Account
-from storage.accounts_file import StaticAccount, add_accounts
 from storage.check import Report, check_store, listed
+from storage.directories.accounts_file import StaticAccount, add_accounts
 from storage.engine_memory import MemoryEngine
+from storage.keyring.slots import CHEAPEST
 from storage.opening import open_store
 from storage.paths import Kind
 from storage.records import Set
 from storage.settings import Settings
-from storage.slots import CHEAPEST
 from storage.startup import create_deployment_key
 from storage.store import Store
 from tests.support.messages import mixed_message

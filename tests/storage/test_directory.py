@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.directory import LOGIN_CHARS_MAX, Domains, LoginName, canonical, canonical_domain, search_words
+from storage.directories.directory import LOGIN_CHARS_MAX, Domains, LoginName, canonical, canonical_domain, search_words
 from storage.errors import UnknownAddress
 from storage.paths import ADDRESS_CHARS_MAX
 

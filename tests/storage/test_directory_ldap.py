@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from ldap3.operation.search import compile_filter, parse_filter
 from ldap3.utils.dn import parse_dn
 
-from storage.accounts_file import QUOTA_BYTES_MAX
-from storage.directory import SEARCH_RESULTS_MAX, Domains, Entry, LoginName
-from storage.directory_ldap import LdapDirectory
-from storage.directory_ldap_entries import (
+from storage.directories.accounts_file import QUOTA_BYTES_MAX
+from storage.directories.directory import SEARCH_RESULTS_MAX, Domains, Entry, LoginName
+from storage.directories.ldap import LdapDirectory
+from storage.directories.ldap_entries import (
     ADDRESSES_MAX,
     SECRET_BYTES_MAX,
     Found,
@@ -28,7 +28,7 @@ from storage.directory_ldap_entries import (
     read_secrets,
     read_user,
 )
-from storage.directory_ldap_questions import (
+from storage.directories.ldap_questions import (
     WORDS_MAX,
     address_filter,
     escaped,
@@ -38,10 +38,10 @@ from storage.directory_ldap_questions import (
     secret_attributes,
     user_attributes,
 )
-from storage.directory_ldap_servers import WAITING_MAX, LdapServers
-from storage.directory_ldap_settings import SERVERS_MAX, LdapSettings, load_ldap_settings
+from storage.directories.ldap_servers import WAITING_MAX, LdapServers
+from storage.directories.ldap_settings import SERVERS_MAX, LdapSettings, load_ldap_settings
 from storage.errors import DirectoryUnavailable
-from storage.keys import SECRETS_MAX
+from storage.keyring.keys import SECRETS_MAX
 from storage.paths import ADDRESS_CHARS_MAX
 from storage.private_file import UnsafeFile
 from storage.toml_tables import SettingError

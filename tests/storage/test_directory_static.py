@@ -7,9 +7,9 @@ from time import perf_counter
 import pytest
 import structlog
 
-from storage.accounts_file import StaticAccount, add_account, render_account
-from storage.directory import SEARCH_RESULTS_MAX, Directory, Domains, Entry, Mailbox
-from storage.directory_static import StaticDirectory
+from storage.directories.accounts_file import StaticAccount, add_account, render_account
+from storage.directories.directory import SEARCH_RESULTS_MAX, Directory, Domains, Entry, Mailbox
+from storage.directories.static import StaticDirectory
 from storage.errors import UnknownAddress
 from storage.private_file import UnsafeFile
 from storage.toml_tables import SettingError

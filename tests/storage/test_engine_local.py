@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from storage import committer, packs
 from storage.engine import Damaged, EngineRefused, NotFound, Unavailable
 from storage.engine_local import STREAM_BYTES, LocalEngine
-from storage.local_folder import FORMAT_VERSION, connect
+from storage.local import committer, packs
+from storage.local.folder import FORMAT_VERSION, connect
 
 LARGE = 100_000
 PACK_BYTES_MAX = 1_000_000

@@ -13,9 +13,9 @@ import msgpack
 import pytest
 import uvloop
 
-from storage.feed import Feed, Hub, LocalFeed, News
-from storage.feed_machine import MachineFeed
-from storage.feed_peer import HELD_NEWS_MAX, SocketFolder, encode
+from storage.feeds.feed import Feed, Hub, LocalFeed, News
+from storage.feeds.machine import MachineFeed
+from storage.feeds.peer import HELD_NEWS_MAX, SocketFolder, encode
 
 JoinFeed = Callable[[], Feed]
 FIRST = News("account", "writer", 1)

@@ -7,14 +7,16 @@ from random import Random
 
 import pytest
 
-from storage import feed_lane_writer, feed_lanes, paths
+from storage import paths
 from storage.engine import Engine, NotFound, Unavailable
 from storage.engine_memory import MemoryEngine, MemoryObjects
-from storage.feed import News
-from storage.feed_lane_reader import CATCH_UP_MAX
-from storage.feed_lane_writer import KEPT_OBJECTS, KEPT_ROUNDS, LaneWriter
-from storage.feed_lanes import ABANDONED_ROUNDS, DEAD_ROUNDS, LANES_MAX, ROUND_SECONDS, LanesFeed
-from storage.feed_message import NEWS_MAX, feed_key, pack
+from storage.feeds import lane_writer as feed_lane_writer
+from storage.feeds import lanes as feed_lanes
+from storage.feeds.feed import News
+from storage.feeds.lane_reader import CATCH_UP_MAX
+from storage.feeds.lane_writer import KEPT_OBJECTS, KEPT_ROUNDS, LaneWriter
+from storage.feeds.lanes import ABANDONED_ROUNDS, DEAD_ROUNDS, LANES_MAX, ROUND_SECONDS, LanesFeed
+from storage.feeds.message import NEWS_MAX, feed_key, pack
 from tests.support.engines import CountingEngine, FailingEngine, WrappedEngine
 from tests.support.virtual_time import VirtualTime
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import paths, seal
-from storage.feed import News
-from storage.feed_message import BYTES_MAX, NEWS_MAX, Message, feed_key, pack, pack_last, unpack
-from storage.feed_peer import Batch
+from storage.feeds.feed import News
+from storage.feeds.message import BYTES_MAX, NEWS_MAX, Message, feed_key, pack, pack_last, unpack
+from storage.feeds.peer import Batch
 
 KEY = feed_key(b"k" * 32)
 NAME = paths.feed("a" * 16, 1)

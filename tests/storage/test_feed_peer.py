@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.feed import News
-from storage.feed_peer import DATAGRAM_BYTES_MAX, DATAGRAM_NEWS_MAX, Batch, decode, encode
+from storage.feeds.feed import News
+from storage.feeds.peer import DATAGRAM_BYTES_MAX, DATAGRAM_NEWS_MAX, Batch, decode, encode
 
 batches = st.dictionaries(st.tuples(st.text(), st.text()), st.integers(0, (1 << 64) - 1), max_size=DATAGRAM_NEWS_MAX)
 

@@ -9,12 +9,12 @@ import pytest
 
 from storage import paths
 from storage.engine import EngineError
-from storage.key_creation import CLAIM_MS, AccountExists, BeingCreated, create_account_keys
-from storage.key_objects import UnknownAccount, read_public
-from storage.keys import WrongPassword, change_password, unlock
-from storage.passwords import UnfitPassword
+from storage.keyring.creation import CLAIM_MS, AccountExists, BeingCreated, create_account_keys
+from storage.keyring.keys import WrongPassword, change_password, unlock
+from storage.keyring.objects import UnknownAccount, read_public
+from storage.keyring.passwords import UnfitPassword
+from storage.keyring.slots import SlotKind
 from storage.paths import Kind
-from storage.slots import SlotKind
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY, NOW_MS, PASSWORD, SECRET, StepEngine, World
 from tests.support.engines import STORES, Crash, CrashingEngine, FailingEngine, OpenNode
 

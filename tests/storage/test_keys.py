@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from storage import passwords, paths
+from storage import paths
 from storage.engine import EngineError
-from storage.key_creation import create_account_keys
-from storage.key_objects import UnknownAccount, load, pack_public, read_public
-from storage.keys import (
+from storage.keyring import passwords
+from storage.keyring.creation import create_account_keys
+from storage.keyring.keys import (
     DEVICE_ID_CHARS_MAX,
     LABEL_CHARS_MAX,
     SECRETS_MAX,
@@ -30,11 +30,12 @@ from storage.keys import (
     revoke,
     unlock,
 )
-from storage.passwords import PASSWORD_BYTES_MAX, UnfitPassword
+from storage.keyring.objects import UnknownAccount, load, pack_public, read_public
+from storage.keyring.passwords import PASSWORD_BYTES_MAX, UnfitPassword
+from storage.keyring.recovery import new_app_password
+from storage.keyring.slots import SlotKind, pack_slot
 from storage.paths import Kind
-from storage.recovery import new_app_password
 from storage.seal import SealError, new_key_pair, open_sealed, seal_to
-from storage.slots import SlotKind, pack_slot
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY, PASSWORD, SECRET, StepEngine, World, with_cost
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, SlowEngine
 

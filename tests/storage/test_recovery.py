@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.recovery import (
+from storage.keyring.recovery import (
     TYPED_CHARS_MAX,
     new_app_password,
     new_recovery_key,

@@ -6,9 +6,7 @@ import msgpack
 import pytest
 
 from storage import paths
-from storage.paths import Version
-from storage.seal import SealError, derive, keyed_hash
-from storage.slots import (
+from storage.keyring.slots import (
     LANES_MAX,
     MEMORY_KIB_MAX,
     PASSES_MAX,
@@ -19,6 +17,8 @@ from storage.slots import (
     pack_slot,
     unpack_slot,
 )
+from storage.paths import Version
+from storage.seal import SealError, derive, keyed_hash
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY
 
 ID = "0123456789abcdef0123456789abcdef"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from storage.keyring.slots import Cost
 from storage.private_file import UnsafeFile
 from storage.settings import Settings
-from storage.slots import Cost
 from storage.startup import (
     create_deployment_key,
     default_configuration,

@@ -2,14 +2,15 @@
 
 import pytest
 
-from storage import passwords, seal, store
-from storage.directory import Mailbox
+from storage import seal, store
+from storage.directories.directory import Mailbox
 from storage.errors import UnknownAddress
-from storage.feed import LocalFeed
-from storage.key_creation import AccountExists
-from storage.keys import WrongPassword, add_slot
-from storage.recovery import new_app_password
-from storage.slots import SlotKind
+from storage.feeds.feed import LocalFeed
+from storage.keyring import passwords
+from storage.keyring.creation import AccountExists
+from storage.keyring.keys import WrongPassword, add_slot
+from storage.keyring.recovery import new_app_password
+from storage.keyring.slots import SlotKind
 from storage.store import Store
 from tests.storage.nodes import mail
 from tests.storage.sites import ANNA, BOB, NOBODY, Site, Users, deposit

@@ -8,10 +8,10 @@ import structlog
 
 from storage import paths
 from storage.errors import DirectoryUnavailable
-from storage.key_creation import NewKeys
-from storage.keys import Unlocked, WrongPassword, add_slot, unlock
+from storage.keyring.creation import NewKeys
+from storage.keyring.keys import Unlocked, WrongPassword, add_slot, unlock
+from storage.keyring.slots import SlotKind
 from storage.paths import Kind
-from storage.slots import SlotKind
 from storage.verified import unlock_verified
 from tests.storage.vaults import ACCOUNT, PASSWORD, SECRET, World
 

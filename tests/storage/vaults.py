@@ -7,10 +7,10 @@ from dataclasses import replace
 from storage import paths
 from storage.engine import Engine
 from storage.engine_memory import MemoryEngine, MemoryObjects
-from storage.key_creation import NewKeys, create_account_keys
-from storage.key_objects import Vault
+from storage.keyring.creation import NewKeys, create_account_keys
+from storage.keyring.objects import Vault
+from storage.keyring.slots import CHEAPEST
 from storage.paths import Kind
-from storage.slots import CHEAPEST
 from tests.support.engines import SlowEngine
 
 DEPLOYMENT_KEY = bytes(range(32))

@@ -7,8 +7,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from storage.feed import News
-from storage.feed_machine import MachineFeed
+from storage.feeds.feed import News
+from storage.feeds.machine import MachineFeed
 
 
 async def _main(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from eas.sync.hub import End, Hub, Outcome, Waiter
 from storage.account import Account
-from storage.feed import LocalFeed
+from storage.feeds.feed import LocalFeed
 
 
 class Quiet:

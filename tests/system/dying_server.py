@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterable
 from pathlib import Path
 
-from eas.cli import main
+from eas.cli.main import main
 from storage.engine_local import LocalEngine
 
 _put = LocalEngine.put

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eas.login.sessions import LoginRefused, Sessions
 from eas.protocol.exchange import EasResponse, HttpRequest
-from eas.sessions import LoginRefused, Sessions
 from eas.settings import Settings
 from eas.web import autodiscover_xml
 from eas.web.autodiscover import ADDRESS_CHARS_MAX, Autodiscover

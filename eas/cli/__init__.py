@@ -1,0 +1,1 @@
+"""The command `petitbleu`: one module a subcommand."""

@@ -1,0 +1,1 @@
+"""Searching the mailbox and the address book."""

@@ -1,0 +1,1 @@
+"""Who is asking: credentials, sessions, and the slowing of guesses."""

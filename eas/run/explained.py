@@ -1,0 +1,69 @@
+"""What goes wrong for reasons that whoever typed the command can mend: said in one line, without a traceback."""
+
+import os
+import ssl
+
+from eas.cli.admin import NotInDirectory
+from eas.cli.admin_contents import UnknownDevice, UnknownFolder
+from eas.cli.typed import BadArgument, NotConfirmed
+from eas.run.packages import ForeignPackage
+from storage.directories.accounts_file import AddressTaken
+from storage.engine import EngineError
+from storage.errors import DirectoryUnavailable, UnknownAddress
+from storage.keyring.creation import AccountExists, BeingCreated
+from storage.keyring.keys import SlotChanged, WrongPassword
+from storage.keyring.objects import UnknownAccount
+from storage.keyring.passwords import UnfitPassword
+from storage.private_file import UnsafeFile
+from storage.seal import SealError
+from storage.toml_tables import SettingError
+
+
+class CannotListen(Exception):
+    """An address is not to be had; says which, and why."""
+
+    def __init__(self, address: str, error: OSError) -> None:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        super().__init__(f"cannot listen on {address}: {reason}")
+
+
+_SAID: dict[type[BaseException], str] = {
+    AccountExists: "the account exists already",
+    BeingCreated: "somebody else is creating this account, or died doing so: try again in ten minutes",
+    UnknownAccount: "the account has no keys yet: `petitbleu account add` makes them",
+    WrongPassword: "this password does not open the account",
+    SlotChanged: "somebody else changed the password at the same moment, and that change stands",
+}
+_SAY_THEMSELVES = (
+    CannotListen,
+    DirectoryUnavailable,
+    EngineError,
+    ForeignPackage,
+    NotConfirmed,
+    NotInDirectory,
+    BadArgument,
+    SealError,
+    SettingError,
+    UnfitPassword,
+    UnknownDevice,
+    UnknownFolder,
+    UnsafeFile,
+)
+EXPLAINED: tuple[type[BaseException], ...] = (*_SAID, *_SAY_THEMSELVES, AddressTaken, UnknownAddress, OSError, EOFError)
+
+
+def explain(error: BaseException) -> str:
+    """Return the line."""
+    match error:
+        case ssl.SSLError():
+            return f"the certificate cannot be used: {error.reason or error}"
+        case AddressTaken():
+            return f"another user has the address {error.address}"
+        case UnknownAddress():
+            return f"nobody has the address or name {error.address!r}"
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}"
+        case EOFError():
+            return "no password was given"
+    return _SAID.get(type(error), str(error))

@@ -1,0 +1,1 @@
+"""Who has which address, and who may log in: a file, or LDAP."""

@@ -1,0 +1,1 @@
+"""Who has news: in the process, on the machine, across machines."""

@@ -1,0 +1,1 @@
+"""From passwords to an account's keys, and back to new passwords."""

@@ -1,0 +1,1 @@
+"""Behind the local engine: one database, pack files, one committer."""
