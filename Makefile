@@ -36,8 +36,8 @@ types: $(STAMP)
 bench: $(STAMP)  ## measure; exits non-zero past a budget
 	$(BIN)/python -m tests.bench
 
-fuzz: $(STAMP)  ## run every fuzz target for a while (SECONDS=60 each)
-	$(BIN)/python -m tests.fuzz
+fuzz: $(STAMP)  ## run every fuzz target for a while (SECONDS=n each)
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 simulate: $(STAMP)  ## random histories (SEED=n for one, RUNS=n for many)
 	$(BIN)/python -m tests.simulation
