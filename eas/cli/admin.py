@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from eas.run.explained import Mistake
 from storage import paths
 from storage.directories.accounts_file import HEADER, StaticAccount, add_account, load_accounts
 from storage.directories.accounts_removal import remove_account
@@ -26,7 +27,7 @@ NEWS_OF_KEYS = ""
 """The writer in news that say: passwords changed, look again (`eas/login/sessions.py`)."""
 
 
-class NotInDirectory(Exception):
+class NotInDirectory(Mistake):
     """What was asked for is a matter of the LDAP directory; says what to do there."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from eas import device as remembered
 from eas.protocol.versions import Version
+from eas.run.explained import Mistake
 from storage.account import Account
 from storage.directories.directory import Mailbox
 from storage.folders import Folder
@@ -18,11 +19,11 @@ REMOVED_AT_ONCE = 500
 """Items of one commit."""
 
 
-class UnknownFolder(Exception):
+class UnknownFolder(Mistake):
     """The account has no folder of that name; the message names those it has."""
 
 
-class UnknownDevice(Exception):
+class UnknownDevice(Mistake):
     """Nothing is remembered of such a device."""
 
 

@@ -5,12 +5,14 @@ import getpass
 import sys
 from collections.abc import Callable
 
+from eas.run.explained import Mistake
 
-class NotConfirmed(Exception):
+
+class NotConfirmed(Mistake):
     """Somebody was asked, and did not say yes; or passwords do not match."""
 
 
-class BadArgument(Exception):
+class BadArgument(Mistake):
     """What was given on the command line cannot be."""
 
 

@@ -3,9 +3,6 @@
 import os
 import ssl
 
-from eas.cli.admin import NotInDirectory
-from eas.cli.admin_contents import UnknownDevice, UnknownFolder
-from eas.cli.typed import BadArgument, NotConfirmed
 from eas.run.packages import ForeignPackage
 from storage.directories.accounts_file import AddressTaken
 from storage.engine import EngineError
@@ -19,7 +16,11 @@ from storage.seal import SealError
 from storage.toml_tables import SettingError
 
 
-class CannotListen(Exception):
+class Mistake(Exception):
+    """What the command was told cannot be; its text is the line."""
+
+
+class CannotListen(Mistake):
     """An address is not to be had; says which, and why."""
 
     def __init__(self, address: str, error: OSError) -> None:
@@ -35,18 +36,13 @@ _SAID: dict[type[BaseException], str] = {
     SlotChanged: "somebody else changed the password at the same moment, and that change stands",
 }
 _SAY_THEMSELVES = (
-    CannotListen,
     DirectoryUnavailable,
     EngineError,
     ForeignPackage,
-    NotConfirmed,
-    NotInDirectory,
-    BadArgument,
+    Mistake,
     SealError,
     SettingError,
     UnfitPassword,
-    UnknownDevice,
-    UnknownFolder,
     UnsafeFile,
 )
 EXPLAINED: tuple[type[BaseException], ...] = (*_SAID, *_SAY_THEMSELVES, AddressTaken, UnknownAddress, OSError, EOFError)
