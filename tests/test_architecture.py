@@ -27,9 +27,9 @@ COMPOSITION = ("eas.run", "eas.cli", "eas.demo", "eas.__main__", "lmtp.cli")
 """Where objects are wired together: these may know everything."""
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("eas.wire", "storage.engine_s3"),
+    "aiohttp": ("eas.wire", "storage.engine_s3", "storage.s3_requests"),
     "aioboto3": ("storage.engine_s3",),
-    "botocore": ("storage.engine_s3",),
+    "botocore": ("storage.engine_s3", "storage.s3_requests"),
     "nacl": ("storage.seal",),
     "argon2": ("storage.seal",),
     "msgpack": ("storage",),

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from storage.bucket_settings import PREFIX_CHARS_MAX, bucket_of
-from storage.engine_s3 import Bucket
 from storage.private_file import UnsafeFile
+from storage.s3_requests import Bucket
 from storage.settings import Settings
 from storage.toml_tables import SettingError
 

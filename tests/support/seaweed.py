@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from storage.engine_s3 import Bucket
+from storage.s3_requests import Bucket
 
 START_SECONDS = 60
 ACCESS_KEY, SECRET_KEY = "petitbleu", "tests-of-petitbleu"
