@@ -7,6 +7,7 @@ Time-outs: one bucket a second, one timer for all of them; a heartbeat may end a
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Waiter:
     """Whether a change of the folder list ends the wait, too."""
     finish: Callable[[Outcome], None]
     due: int = 0
+    since_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -71,14 +73,20 @@ class Hub:
         self._rooms: dict[str, _Room] = {}
         self._due: dict[int, set[Waiter]] = defaultdict(set)
         self._timer: asyncio.TimerHandle | None = None
-        self._unsubscribe: Unsubscribe = feed.subscribe(self._news)
+        self._feed = feed
+        self._unsubscribe: tuple[Unsubscribe, ...] = (feed.subscribe(self._news), feed.listen(self._waits_elsewhere))
 
     def __len__(self) -> int:
         return sum(len(room.waiters) for room in self._rooms.values())
 
     def wait(self, waiter: Waiter, seconds: int) -> None:
-        """Let *waiter* wait: it is called back once, unless `leave` comes first.  An older wait of its device ends."""
+        """Let *waiter* wait: it is called back once, unless `leave` comes first.
+
+        An older wait of its device ends, in whatever process it is.
+        """
         self.end(waiter.account.id, waiter.device)
+        waiter.since_ms = time.time_ns() // 1_000_000
+        self._feed.call(waiter.account.id, waiter.device, waiter.since_ms)
         room = self._rooms.setdefault(waiter.account.id, _Room())
         room.waiters[waiter.device] = waiter
         waiter.due = int(asyncio.get_running_loop().time()) + seconds
@@ -111,7 +119,8 @@ class Hub:
 
     def close(self) -> None:
         """Hear no more news; those who wait are left to their connections."""
-        self._unsubscribe()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         if self._timer is not None:
             self._timer.cancel()
         for room in self._rooms.values():
@@ -129,6 +138,12 @@ class Hub:
                 for waiter in room.waiters.values():
                     waiter.account.told_of_news(told.writer, told.n)
                 self._look(account_id)
+
+    def _waits_elsewhere(self, account_id: str, device: str, since_ms: int) -> None:
+        """Hear of a wait in another process.  One that began earlier than ours came late: ours is the newer one."""
+        room = self._rooms.get(account_id)
+        if room is not None and (ours := room.waiters.get(device)) is not None and ours.since_ms < since_ms:
+            self._end(ours, Outcome(End.REPLACED))
 
     def _look(self, account_id: str) -> None:
         room = self._rooms[account_id]

@@ -16,6 +16,11 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 Unsubscribe = Callable[[], None]
+Listener = Callable[[str, str, int], None]
+"""Hears a call: account, name, number."""
+
+CALL = "~"
+"""No writer's name begins so: such news are a call, and nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,14 @@ class Feed(Protocol):
         """Let *callback* be called with all news from now on; it must be quick.  Returns what ends that."""
         ...
 
+    def call(self, account_id: str, name: str, n: int) -> None:
+        """Tell all other processes something that is no commit.  It may get lost.  Never blocks, never raises."""
+        ...
+
+    def listen(self, listener: Listener) -> Unsubscribe:
+        """Let *listener* hear the calls of other processes; otherwise like `subscribe`."""
+        ...
+
     def is_alive(self, process_id: str) -> bool | None:
         """Whether that process still runs; None if that cannot be known from here."""
         ...
@@ -64,24 +77,33 @@ class Subscribers:
 
     def __init__(self) -> None:
         self._callbacks: dict[object, Callable[[News], None]] = {}
+        self._listeners: dict[object, Callable[[News], None]] = {}
 
     def add(self, callback: Callable[[News], None]) -> Unsubscribe:
         """See `Feed.subscribe`; one callback given twice is called twice."""
-        token = object()
-        self._callbacks[token] = callback
-        return lambda: _forget(self._callbacks, token)
+        return _add(self._callbacks, callback)
+
+    def add_listener(self, listener: Listener) -> Unsubscribe:
+        """See `Feed.listen`."""
+        return _add(self._listeners, lambda call: listener(call.account_id or "", call.writer[len(CALL) :], call.n))
 
     def tell(self, news: News) -> None:
-        """Call all; what one raises is logged and keeps nothing from the others."""
-        for callback in tuple(self._callbacks.values()):
+        """Call all whom it concerns; what one raises is logged and keeps nothing from the others."""
+        for callback in tuple((self._listeners if news.writer.startswith(CALL) else self._callbacks).values()):
             try:
                 callback(news)
             except Exception:  # whoever publishes cannot help it
                 _log.exception("feed.callback_failed")
 
 
-def _forget(callbacks: dict[object, Callable[[News], None]], token: object) -> None:
-    callbacks.pop(token, None)
+def _add(callbacks: dict[object, Callable[[News], None]], callback: Callable[[News], None]) -> Unsubscribe:
+    token = object()
+    callbacks[token] = callback
+
+    def forget() -> None:
+        callbacks.pop(token, None)
+
+    return forget
 
 
 class Hub:
@@ -109,6 +131,16 @@ class LocalFeed:
     def subscribe(self, callback: Callable[[News], None]) -> Unsubscribe:
         """See `Feed.subscribe`."""
         return self._subscribers.add(callback)
+
+    def call(self, account_id: str, name: str, n: int) -> None:
+        """See `Feed.call`."""
+        for feed in tuple(self._hub.feeds.values()) if self.process_id in self._hub.feeds else ():
+            if feed is not self:
+                feed._subscribers.tell(News(account_id, CALL + name, n))
+
+    def listen(self, listener: Listener) -> Unsubscribe:
+        """See `Feed.listen`."""
+        return self._subscribers.add_listener(listener)
 
     def is_alive(self, process_id: str) -> bool | None:
         """See `Feed.is_alive`; here it is always known."""

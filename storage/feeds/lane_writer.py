@@ -17,6 +17,8 @@ RETRY_SECONDS = 1.0
 """Before an object is put again; the engine has tried several times by then."""
 KEPT_ROUNDS = 60
 KEPT_OBJECTS = 1000
+CALLS_MAX = 1024
+"""News in an object above which no call is added: it shall not turn into "anything may have changed" for them."""
 
 Sleep = Callable[[float], Awaitable[None]]
 _log = structlog.get_logger(__name__)
@@ -41,6 +43,11 @@ class LaneWriter:
             if len(self._outbox) > NEWS_MAX:
                 self._outbox = None
         self.wake()
+
+    def add_call(self, account_id: str, name: str, n: int) -> None:
+        """Add a call to the next object, whenever that leaves, if there is room."""
+        if self._outbox is not None and len(self._outbox) < CALLS_MAX:
+            merge(self._outbox, {(account_id, name): n})
 
     def wake(self) -> None:
         """Let an object leave, even if it has no news: it tells that we live."""

@@ -29,7 +29,7 @@ import structlog
 
 from storage import paths
 from storage.engine import Engine, EngineError
-from storage.feeds.feed import News, Subscribers, Unsubscribe
+from storage.feeds.feed import CALL, Listener, News, Subscribers, Unsubscribe
 from storage.feeds.lane_reader import LaneReader
 from storage.feeds.lane_writer import KEPT_ROUNDS, LaneWriter, Sleep
 from storage.feeds.message import feed_key
@@ -73,6 +73,15 @@ class LanesFeed:
     def subscribe(self, callback: Callable[[News], None]) -> Unsubscribe:
         """See `Feed.subscribe`."""
         return self._subscribers.add(callback)
+
+    def call(self, account_id: str, name: str, n: int) -> None:
+        """See `Feed.call`; it costs no object of its own, and leaves with the next one."""
+        if not self._is_closed:
+            self._own.add_call(account_id, CALL + name, n)
+
+    def listen(self, listener: Listener) -> Unsubscribe:
+        """See `Feed.listen`."""
+        return self._subscribers.add_listener(listener)
 
     def is_alive(self, process_id: str) -> bool | None:
         """See `Feed.is_alive`: of processes elsewhere nothing is certain."""

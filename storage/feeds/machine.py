@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from storage.feeds.feed import News, Subscribers, Unsubscribe
+from storage.feeds.feed import CALL, Listener, News, Subscribers, Unsubscribe
 from storage.feeds.peer import DATAGRAM_BYTES_MAX, Batch, Peer, PeerGone, SocketFolder, decode, merge
 from storage.local.folder import make_folder
 
@@ -56,10 +56,15 @@ class MachineFeed:
     def publish(self, account_id: str, writer: str, n: int) -> None:
         """See `Feed.publish`; others hear of it at the end of this turn of the event loop."""
         self._subscribers.tell(News(account_id, writer, n))
-        if not self._is_closed:
-            if not self._outbox:
-                self._loop.call_soon(self._send_all)
-            merge(self._outbox, {(account_id, writer): n})
+        self._send_soon(account_id, writer, n)
+
+    def call(self, account_id: str, name: str, n: int) -> None:
+        """See `Feed.call`; like news it is not lost between living processes."""
+        self._send_soon(account_id, CALL + name, n)
+
+    def listen(self, listener: Listener) -> Unsubscribe:
+        """See `Feed.listen`."""
+        return self._subscribers.add_listener(listener)
 
     def subscribe(self, callback: Callable[[News], None]) -> Unsubscribe:
         """See `Feed.subscribe`."""
@@ -96,6 +101,12 @@ class MachineFeed:
         with suppress(OSError):
             self._folder.remove(self._name)
         self._folder.close()
+
+    def _send_soon(self, account_id: str, writer: str, n: int) -> None:
+        if not self._is_closed:
+            if not self._outbox:
+                self._loop.call_soon(self._send_all)
+            merge(self._outbox, {(account_id, writer): n})
 
     def _send_all(self) -> None:
         """Send the outbox to all, except to those that still have older news to hear: they wait for the timer."""

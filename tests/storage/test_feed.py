@@ -86,6 +86,32 @@ async def test_who_unsubscribed_hears_nothing_and_may_do_so_twice(join: JoinFeed
     assert gone == []
 
 
+async def test_a_call_is_heard_by_the_others_who_listen_and_is_no_news(join: JoinFeed) -> None:
+    caller, other = join(), join()
+    calls: list[tuple[int, str, str, int]] = []
+    caller.listen(lambda *call: calls.append((0, *call)))
+    stop = other.listen(lambda *call: calls.append((1, *call)))
+    heard = [Heard(caller), Heard(other)]
+    caller.call("account", "phone", 5)
+    caller.publish("account", "writer", 1)
+    await heard[1].until(lambda: heard[1] == [FIRST])
+    assert calls == [(1, "account", "phone", 5)]
+    assert heard[0] == [FIRST]
+    stop()
+    caller.call("account", "phone", 6)
+    caller.publish("account", "writer", 2)
+    await heard[1].until(lambda: len(heard[1]) == 2)
+    assert len(calls) == 1
+
+
+async def test_a_closed_feed_calls_nobody(join: JoinFeed) -> None:
+    caller, other = join(), join()
+    other.listen(lambda *_call: pytest.fail("heard"))
+    caller.close()
+    caller.call("account", "phone", 5)
+    await asyncio.sleep(0.01)
+
+
 async def test_a_callback_that_raises_disturbs_nobody(join: JoinFeed) -> None:
     feed, other = join(), join()
 

@@ -170,6 +170,33 @@ async def test_news_of_a_moment_share_an_object_and_objects_are_five_a_second_at
     assert {news for news in heard if news.n >= 90} == {News(f"account{n % 10}", "writer", n) for n in range(90, 100)}
 
 
+async def test_a_call_costs_no_object_and_leaves_with_the_next_one(
+    objects: MemoryObjects, join: Join, time: VirtualTime
+) -> None:
+    one, two = join(), join()
+    await time.advance(A_ROUND)
+    calls: list[tuple[str, str, int]] = []
+    two.listen(lambda *call: calls.append(call))
+    heard, before = hear(two), lane(objects, one.process_id)
+    one.call("account", "phone", 7)
+    await time.advance(2)
+    assert lane(objects, one.process_id) == before
+    one.publish("account", "writer", 1)
+    await time.advance(2)
+    assert (heard, calls) == ([FIRST], [("account", "phone", 7)])
+
+
+async def test_calls_do_not_turn_news_into_a_rescan(join: Join, time: VirtualTime) -> None:
+    one, two = join(), join()
+    await time.advance(A_ROUND)
+    heard = hear(two)
+    for n in range(NEWS_MAX + 1):
+        one.call("account", f"phone{n}", n)
+    one.publish("account", "writer", 1)
+    await time.advance(2)
+    assert heard == [FIRST]
+
+
 async def test_more_news_than_an_object_holds_become_a_rescan(join: Join, time: VirtualTime) -> None:
     one, two = join(), join()
     await time.advance(A_ROUND)

@@ -8,6 +8,7 @@ import pytest
 
 from eas.sync.hub import End, Hub, Outcome, Waiter
 from storage.account import Account
+from storage.feeds.feed import Hub as Processes
 from storage.feeds.feed import LocalFeed
 
 
@@ -59,6 +60,35 @@ async def test_a_newer_wait_of_a_device_ends_the_older_and_nobody_elses(hub: Hub
     hub.end("b", "other")
     assert ended == [("phone", End.REPLACED)] * 2
     assert len(hub) == 1
+
+
+async def test_a_newer_wait_in_another_process_ends_the_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    feeds = Processes()
+    one, two = Hub(LocalFeed(feeds)), Hub(LocalFeed(feeds))
+    account, ended = Quiet(), list[tuple[str, End]]()
+    now = iter(range(10**18, 2 * 10**18, 10**6))
+    monkeypatch.setattr("time.time_ns", lambda: next(now))
+    for hub in (one, two, one):
+        hub.wait(waiter(account, ended), 60)
+        hub.wait(waiter(account, ended, "other"), 60)
+    assert ended == [("phone", End.REPLACED), ("other", End.REPLACED)] * 2
+    assert (len(one), len(two)) == (2, 0)
+    one.close()
+    two.close()
+
+
+async def test_word_of_an_older_wait_that_comes_late_ends_nothing() -> None:
+    feeds = Processes()
+    hub, other = Hub(LocalFeed(feeds)), LocalFeed(feeds)
+    ended: list[tuple[str, End]] = []
+    newer = waiter(Quiet(), ended)
+    hub.wait(newer, 60)
+    other.call("a", "phone", newer.since_ms)
+    other.call("b", "phone", newer.since_ms + 1)
+    assert ended == []
+    other.call("a", "phone", newer.since_ms + 1)
+    assert ended == [("phone", End.REPLACED)]
+    hub.close()
 
 
 async def test_devices_of_the_same_name_in_two_accounts_are_two(hub: Hub) -> None:
