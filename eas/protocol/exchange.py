@@ -18,7 +18,7 @@ class HttpRequest:
 
     `path` and `raw_query` are the two sides of the first `?` of the request target, neither of them decoded: a base64
     query holds `+`, `/` and `=`.  Headers are as sent, "" when absent.  `remote` is the address of the phone (not of a
-    trusted proxy), "" when unknown.
+    trusted proxy), "" when unknown.  `is_tls`: TLS ends in this process.
     """
 
     method: str
@@ -35,6 +35,7 @@ class HttpRequest:
     host: str = ""
     body: bytes = b""
     remote: str = ""
+    is_tls: bool = False
 
 
 USER_AGENT_MAX: Final = 256  # characters, of those that are kept

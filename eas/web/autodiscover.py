@@ -28,6 +28,7 @@ ADDRESS_CHARS_MAX = 320
 _EAS_PATH, _XML_PATH = "/Microsoft-Server-ActiveSync", "/autodiscover/autodiscover.xml"
 _JSON_PATH = "/autodiscover/autodiscover.json"
 _HOST = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?", re.IGNORECASE)
 _log = structlog.get_logger(__name__)
 
 
@@ -42,7 +43,7 @@ class Autodiscover:
 
     async def answer(self, request: HttpRequest) -> EasResponse:
         """Answer a request in either form."""
-        url = self._url(request.host)
+        url = self._url(request)
         if unquote(request.path).lower().startswith(_JSON_PATH):
             return EasResponse(400) if url is None else _json_answer(request, url)
         try:
@@ -64,12 +65,19 @@ class Autodiscover:
         identity = account.identity
         return _xml(autodiscover_xml.settings(identity.address, identity.display_name, url))
 
-    def _url(self, host: str) -> str | None:
-        """Return where ActiveSync is: as the settings say, else under the name that was asked; None for no name."""
+    def _url(self, request: HttpRequest) -> str | None:
+        """Return where ActiveSync is: as the settings say, else under the name that was asked; None for no name.
+
+        Phones are told of nothing but HTTPS: without TLS here there is a proxy that has it.  But who asks for this
+        machine by its own name has come without one.
+        """
         if self.settings.url:
             url = self.settings.url.rstrip("/")
             return url if urlsplit(url).path else url + _EAS_PATH
-        return f"https://{host}{_EAS_PATH}" if _HOST.fullmatch(host) else None
+        if not _HOST.fullmatch(request.host):
+            return None
+        is_http = not request.is_tls and _LOOPBACK.fullmatch(request.host)
+        return f"{'http' if is_http else 'https'}://{request.host}{_EAS_PATH}"
 
 
 def _xml(body: bytes) -> EasResponse:

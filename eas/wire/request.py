@@ -89,6 +89,7 @@ async def read_request(request: web.BaseRequest, body: Body, proxies: Proxies) -
         raw_query=raw_query,
         body=content,
         remote=proxies.remote(request.remote or "", headers.getall("X-Forwarded-For", ())),
+        is_tls=request.transport is not None and request.transport.get_extra_info("sslcontext") is not None,
         **{field: _text(headers.get(header, "")) for field, header in _HEADERS.items()},
     )
 

@@ -185,6 +185,24 @@ async def test_the_url_is_that_of_the_settings_or_of_the_name_asked(
     assert root[0][2][0][0][1].text == url
 
 
+@pytest.mark.parametrize(
+    ("host", "is_tls", "scheme"),
+    [
+        ("127.0.0.1:8080", False, "http"),
+        ("LocalHost:8080", False, "http"),
+        ("[::1]", False, "http"),
+        ("127.0.0.1:8443", True, "https"),
+        ("127.0.0.1.example.org", False, "https"),
+        ("192.0.2.1:8080", False, "https"),
+    ],
+)
+async def test_without_tls_the_url_is_http_only_on_this_machine(
+    service: Autodiscover, host: str, is_tls: bool, scheme: str
+) -> None:
+    root = await root_of(service, replace(post(document(), host), is_tls=is_tls))
+    assert root[0][2][0][0][1].text == f"{scheme}://{host}/Microsoft-Server-ActiveSync"
+
+
 @pytest.mark.parametrize("host", ["", "mail example", "mail.example.org/x", "a" * 300, "x:y", "m:123456", "u@h", "[::"])
 async def test_a_host_that_is_no_name_is_not_repeated(service: Autodiscover, host: str) -> None:
     assert (await service.answer(post(document(), host))).status == 400
