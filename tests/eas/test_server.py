@@ -507,6 +507,7 @@ async def test_real_ports_are_told_and_tls_stands_beside_plain(tmp_path: Path) -
     trust = ssl.create_default_context(cafile=chain.certificate)
     assert (await Site(server, hub, plain[1]).ask(SYNC)).status == 200
     assert (await Site(server, hub, secure[1], trust).ask(SYNC)).status == 200
+    assert [request.is_tls for request in hub.seen] == [False, True]
     await server.stop()
 
 
