@@ -1,6 +1,7 @@
 """FolderDelete: remove a folder, and all that lie in it ([MS-ASCMD] FolderDelete).
 
-What was in them is found in Deleted Items: the state of the account sees to that (`storage/folders.py`).
+What was in them is moved to Deleted Items first, item by item, so that it can be told in parts.  What somebody else
+moves into the folder meanwhile is found there, too: the state of the account sees to that (`storage/folders.py`).
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,13 @@ from eas.protocol.exchange import EasRequest
 from eas.protocol.versions import Version
 from eas.sync import hierarchy
 from eas.wbxml.element import Element, InvalidValue, MissingElement, element, leaf
-from storage.records import FolderSet
+from storage.folders import TRASH
+from storage.records import FolderSet, Set
 from storage.state import State
+from storage.views import BOTTOM, TOP
+
+MOVES_MAX = 500
+"""Items that one commit moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,18 @@ async def handle(context: Context, delete: FolderDelete) -> str:
         # Of a folder that the device does have, it does not matter who removed it, or that this request did before.
         is_done = delete.server_id in state.folders.gone and delete.server_id in view.known
         removed = [] if is_done else _checked(state, delete.server_id)
+        for folder in removed:
+            await _empty(context, state, folder)
         records = [FolderSet(folder, "gone", True, context.device) for folder in removed]
         known = hierarchy.knowledge(view, state.views.children(key))
         known = hierarchy.known_after_delete(known, state.folders, delete.server_id)
         return await commit_view(context, state, hierarchy.next_view(view, key, known), records)
+
+
+async def _empty(context: Context, state: State, folder: str) -> None:
+    """Move what lies in *folder* to Deleted Items.  A crash in between leaves some moved, and the folder there."""
+    while floors := await state.floors(folder, BOTTOM, TOP, limit=MOVES_MAX):
+        await context.account.commit([Set(floor.item, "folder", TRASH.id, context.device) for floor in floors])
 
 
 def _checked(state: State, server_id: str) -> list[str]:

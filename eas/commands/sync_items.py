@@ -49,7 +49,7 @@ class Renderer:
         messages: dict[str, Message] = {}
         forced = plan.forced()
         for place, step in enumerate(steps):
-            if place >= max(forced, 1) and self._is_exhausted():
+            if place >= max(forced, 1) and plan.whole(place) == place and self._is_exhausted():
                 return place
             if place % _MESSAGES_AT_ONCE == 0:
                 messages = await self._messages(steps[place : place + _MESSAGES_AT_ONCE], options)

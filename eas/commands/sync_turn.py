@@ -185,7 +185,7 @@ class SyncTurn:
         for piece in pieces:
             if piece.plan is None or piece.collection is None:
                 continue
-            wanted = min(max(piece.size, piece.plan.forced()), len(piece.plan.steps))
+            wanted = piece.plan.whole(min(max(piece.size, piece.plan.forced()), len(piece.plan.steps)))
             if not piece.request.get_changes:
                 wanted = 0
             told = await renderer.tell(piece.plan, wanted, piece.options, piece.answer)

@@ -154,6 +154,15 @@ class Plan:
             return 0
         return sum(step.act is Act.DELETE for step in self.pending)
 
+    def whole(self, told: int) -> int:
+        """Return *told*, or more where the telling may not stop there: between what one and the same record made.
+
+        A cursor cannot stop in the midst of a record, and the removal of a folder puts all its members into the Trash.
+        """
+        while 0 < told < len(self.pending) and min(self.pending[told].unseen) == min(self.pending[told - 1].unseen):
+            told += 1
+        return told
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to tell and no reason for a new view."""

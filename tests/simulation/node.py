@@ -145,6 +145,7 @@ class Node:
             told = 0
         elif self.random.random() < 0.3:  # the answer grew too large, or took too long
             told = max(plan.forced(), self.random.randint(min(1, told), told))
+        told = plan.whole(told)
         steps = plan.steps[:told]
         of_own = (await after.items(item for item, _ in collection.added.values())).values()
         softs = own_softs(plan.known, of_own, after.folders, plan.floor_after(told), {step.item.id for step in steps})
