@@ -45,7 +45,8 @@ def assign(data: Buffer, leaves: list[Leaf]) -> Roles:
         if index in (text, html):
             parts.append(part)  # the sizes of bodies come with their text
             continue
-        if _is_attachment(leaf, part, index == calendar, group):
+        is_said = index == calendar and (text is not None or html is not None)
+        if _is_attachment(leaf, part, is_said, group):
             attachments += 1
             part = replace(
                 part,
@@ -108,10 +109,11 @@ def _calendar(leaves: list[Leaf]) -> int | None:
     return None
 
 
-def _is_attachment(leaf: Leaf, part: Part, is_calendar: bool, group: Container | None) -> bool:
+def _is_attachment(leaf: Leaf, part: Part, is_said: bool, group: Container | None) -> bool:
+    """*is_said*: it is the meeting's calendar object, and there is a body that says the same."""
     if part.disposition == "attachment":
         return True
-    if is_calendar and (not leaf.containers or _in(leaf, "alternative")):
+    if is_said and _in(leaf, "alternative"):
         return False
     if part.name or part.content_id or leaf.content_type in _SMIME_SIGNATURES:
         return True

@@ -76,6 +76,13 @@ def test_meetings(method: str, content: str, expected: str) -> None:
     assert meeting(method, content) == expected
 
 
+@pytest.mark.parametrize("beside", [b"", b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n"])
+def test_a_calendar_without_a_text_beside_it_can_be_opened(beside: bytes) -> None:
+    summary = index_message(beside + b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n")
+    assert summary.calendar_part == 0
+    assert [part.name for part in summary.attachments] == ["ATT00001.ics"]
+
+
 def test_the_calendar_of_an_alternative_is_no_attachment() -> None:
     calendar = b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR"
     data = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + multipart("b", [b"\r\ntext", calendar])
