@@ -20,6 +20,7 @@ import structlog
 from storage import blobs, checkpoint, log, objects, seal
 from storage.base import Base
 from storage.clock import Clock
+from storage.contents import Contents
 from storage.engine import Engine, EngineError, NotFound, Unavailable
 from storage.records import Content, Record, Value
 from storage.state import Commit, State
@@ -84,6 +85,7 @@ class Account:
         self._stale = True
         self._is_fresh = False
         """Whether everything that was durable at the beginning of the turn is folded."""
+        self._contents = Contents(engine, account_id, keys.checkpoint, keys.page)
         self._broken: set[str] = set()
         self._checkpointed = 0
 
@@ -97,6 +99,8 @@ class Account:
         """
         async with self._turn:
             await self._writer.finish()  # of a caller that was cancelled: `next_place` must hold
+            if self._contents.is_behind:
+                self._state, self._contents.is_behind = None, False
             self._is_fresh = fresh or self._stale or self._state is None or self._is_behind(self._state)
             if self._is_fresh:
                 await self._refresh()
@@ -226,19 +230,19 @@ class Account:
 
     async def store(self, plain: blobs.Buffer, summary: Value) -> Content:
         """Store a content, durable on return, for a record to name within the hour."""
-        return await blobs.store(self._engine, self.id, plain, summary)
+        return await self._contents.store(plain, summary)
 
     async def read(self, content: Content, start: int = 0, size: int | None = None) -> bytes:
         """Return a range of a content.  Raises `NotFound`, `SealError`."""
-        return await blobs.read(self._engine, self.id, content, start, size)
+        return await self._contents.read(content, start, size)
 
     async def read_many(self, ranges: Sequence[blobs.Range]) -> list[bytes | None]:
         """Return ranges of several contents, None for one that is to be read by itself.  Raises `Unavailable`."""
-        return await blobs.read_many(self._engine, self.id, ranges)
+        return await self._contents.read_many(ranges)
 
     def stream(self, content: Content, start: int = 0, size: int | None = None) -> AsyncIterator[bytes]:
         """Yield a range of a content in pieces of at most 1 MiB."""
-        return blobs.stream(self._engine, self.id, content, start, size)
+        return self._contents.stream(content, start, size)
 
     # -- checkpoints
 

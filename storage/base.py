@@ -7,11 +7,14 @@ reads the checkpoint's root and no page; the pages that a Sync touches are few, 
 import heapq
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from storage.items import Item
 from storage.pages import (
     ContentPage,
+    Moved,
     Page,
     PageRef,
     by_page,
@@ -23,6 +26,7 @@ from storage.pages import (
     split,
     unpack_contents,
     unpack_page,
+    with_places,
 )
 from storage.records import Content
 from storage.views import Floor
@@ -31,6 +35,8 @@ PAGES_CACHED = 12
 """Decoded pages kept by one account: about 100 KB each,"""
 CACHED_BYTES_MAX = 16 << 20
 """and all of them together no longer than this, whatever senders made of them."""
+
+NOTHING: Mapping[str, Moved] = MappingProxyType({})
 
 _T = TypeVar("_T")
 
@@ -161,25 +167,45 @@ class Base:
             found.extend(floor for floor in page.floors(folders, low, high) if floor.item not in skip)
         return sorted(found, reverse=newest_first)
 
-    async def merge(self, touched: Mapping[str, Item], contents: Mapping[str, Content]) -> "Base":
-        """Return the base in which *touched* rows and *contents* replace this one's; writes the pages that change."""
-        if not touched:
+    async def merge(
+        self,
+        touched: Mapping[str, Item],
+        contents: Mapping[str, Content],
+        moved: Mapping[str, Moved] = NOTHING,
+    ) -> "Base":
+        """Return the base in which *touched* rows and *contents* replace this one's; writes the pages that change.
+
+        *moved*: contents, by item, that lie in a pack now; of an item that has another content by now nothing changes.
+        """
+        if not touched and not moved:
             return self
         refs: list[PageRef] = []
-        changed = by_page(self._firsts, touched)
+        changed, relocated = by_page(self._firsts, touched), by_page(self._firsts, moved)
         for at in range(max(len(self.refs), 1)):
-            if at not in changed:
-                refs.append(self.refs[at])
-                continue
-            refs.extend(await self._rewritten(at, changed[at], touched, contents))
+            new = {item_id: moved[item_id] for item_id in relocated.get(at, ())}
+            if at in changed:
+                refs.extend(await self._rewritten(at, changed[at], touched, contents, new))
+            elif new and self.refs:
+                refs.append(await self._relocated(self.refs[at], new))
+            else:
+                refs.extend(self.refs[at : at + 1])
         merged = Base(self._sealed, refs)
         kept = {name for ref in refs for name in (ref.rows, ref.contents)}
         merged._pages = OrderedDict((name, page) for name, page in self._pages.items() if name in kept)
         merged._sizes = {name: self._sizes[name] for name in merged._pages}
         return merged
 
+    async def _relocated(self, ref: PageRef, moved: Mapping[str, Moved]) -> PageRef:
+        packed = with_places((await self._contents(ref)).packed, moved)
+        return replace(ref, contents=await self._sealed.write_page(pack_contents(packed)))
+
     async def _rewritten(
-        self, at: int, ids: list[str], touched: Mapping[str, Item], contents: Mapping[str, Content]
+        self,
+        at: int,
+        ids: list[str],
+        touched: Mapping[str, Item],
+        contents: Mapping[str, Content],
+        moved: Mapping[str, Moved],
     ) -> list[PageRef]:
         old = self.refs[at] if self.refs else None
         items = {item.id: item for item in (await self._page(old)).items()} if old else {}
@@ -188,10 +214,10 @@ class Base:
         rows = list(map(pack_row, ordered))
         is_last = at >= len(self.refs) - 1
         fresh = {item_id: pack_one(contents[item_id]) for item_id in ids if item_id in contents}
-        if old and not fresh and len(split(list(map(len, rows)), is_last=is_last)) == 1:
+        if old and not fresh and not moved and len(split(list(map(len, rows)), is_last=is_last)) == 1:
             name = await self._sealed.write_page(pack_page(ordered, rows))
             return [describe(ordered, min(old.first, ordered[0].id), name, old.contents)]
-        packed = {**((await self._contents(old)).packed if old else {}), **fresh}
+        packed = with_places({**((await self._contents(old)).packed if old else {}), **fresh}, moved)
         sizes = [len(row) + len(packed.get(item.id, b"")) for row, item in zip(rows, ordered, strict=True)]
         refs = []
         for part in split(sizes, is_last=is_last):

@@ -1,19 +1,20 @@
 """Contents: sealed in chunks under a key of their own, written before the record that names them, never changed.
 
 A blob's name is fresh for every deposit: two nodes that store the same mail at once must not meet under one name with
-two keys.  What no record names in the end is an orphan, and the collector's.
+two keys.  What no record names in the end is an orphan, and the collector's.  It also moves old small ones into packs
+(`packing.py`), byte for byte: a blob is sealed under its own name, wherever it lies.
 """
 
 import asyncio
 import mmap
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from storage import chunks, paths, seal
 from storage.engine import Damaged, Engine, NotFound
 from storage.records import Content, Value
+from storage.runs import Run, Wanted, runs
 
 Buffer: TypeAlias = bytes | mmap.mmap
 
@@ -61,12 +62,19 @@ async def _sealed_pieces(sealer: chunks.ChunkSealer, head: bytes, plain: Buffer)
     yield sealer.finish()
 
 
+def object_of(account: str, content: Content) -> tuple[str, int]:
+    """Return the name of the object in which the sealed *content* lies, and the place of its first byte there."""
+    if content.location is None:
+        return paths.blob(account, content.blob), 0
+    return paths.pack(account, content.location.pack), content.location.start
+
+
 async def read(engine: Engine, account: str, content: Content, start: int = 0, size: int | None = None) -> bytes:
     """Return *size* bytes of the content from *start* (default: all); a range past the end is cut.
 
     Reads only the chunks that the range touches.  Raises `NotFound`, `SealError`.
     """
-    name = paths.blob(account, content.blob)
+    name = paths.blob(account, content.blob)  # whatever object it lies in: it was sealed under this name
     try:
         shape = chunks.Shape.unpack(content.shape)
     except ValueError as error:  # of a delivery, which is anybody's word
@@ -74,33 +82,45 @@ async def read(engine: Engine, account: str, content: Content, start: int = 0, s
     span = shape.span(start, size)
     if span.size == 0:
         return b""
-    sealed = await engine.get(name, span.start, span.size)
+    place, offset = object_of(account, content)
+    sealed = await engine.get(place, offset + span.start, span.size)
     return chunks.open_range(content.key, name, shape, start, size, sealed)
 
 
 async def read_many(engine: Engine, account: str, ranges: Sequence[Range]) -> list[bytes | None]:
     """Return *ranges*, in order; None for one that is to be read by itself: too much, or not to be had.
 
-    Contents of one chunk come in one request to the engine, others in one each, all at once.  Raises `Unavailable`.
+    Contents of one chunk come in one request to the engine, others in one each, and neighbours in a pack in one
+    together; all requests at once.  Raises `Unavailable`.
     """
     small: list[int] = []
     others: list[int] = []
+    packed: list[Wanted] = []
     left = AHEAD_BYTES_MAX
     for place, (content, start, size) in enumerate(ranges):
         try:
             shape = chunks.Shape.unpack(content.shape)
         except ValueError:
             continue
-        left -= shape.span(start, size).size
+        span = shape.span(start, size)
+        left -= span.size
         if left < 0:
             break
-        (small if shape.chunks == 1 else others).append(place)
+        if content.location is not None:
+            packed.append(Wanted(content.location.pack, content.location.start + span.start, span.size, place))
+        else:
+            (small if shape.chunks == 1 else others).append(place)
+    found: list[bytes | None] = [None] * len(ranges)
+    together = runs(packed)
+    places = [small, *([place] for place in others), *([part.place for part in run.parts] for run in together)]
     pieces = await asyncio.gather(
         _read_whole(engine, account, [ranges[place] for place in small]),
         *(_read_one(engine, account, ranges[place]) for place in others),
+        *(_read_run(engine, account, run, ranges) for run in together),
     )
-    found = dict(zip(small + others, chain.from_iterable(pieces), strict=True))
-    return [found.get(place) for place in range(len(ranges))]
+    for place, piece in zip(chain.from_iterable(places), chain.from_iterable(pieces), strict=True):
+        found[place] = piece
+    return found
 
 
 async def _read_one(engine: Engine, account: str, wanted: Range) -> list[bytes | None]:
@@ -110,21 +130,42 @@ async def _read_one(engine: Engine, account: str, wanted: Range) -> list[bytes |
         return [None]
 
 
+async def _read_run(engine: Engine, account: str, run: Run, ranges: Sequence[Range]) -> list[bytes | None]:
+    """Return the ranges of contents that *run* brings, in its order."""
+    if run.size == 0:
+        return [b""] * len(run.parts)
+    try:
+        sealed = await engine.get(paths.pack(account, run.pack), run.start, run.size)
+    except (NotFound, Damaged):
+        return [None] * len(run.parts)
+    starts = [part.start - run.start for part in run.parts]
+    return [
+        _opened(account, ranges[part.place], sealed[start : start + part.size])
+        for start, part in zip(starts, run.parts, strict=True)
+    ]
+
+
+def _opened(account: str, wanted: Range, sealed: bytes) -> bytes | None:
+    """Return a range of a content, given the sealed bytes of its span; None if they are not what they should be."""
+    content, start, size = wanted
+    try:
+        shape = chunks.Shape.unpack(content.shape)
+        return chunks.open_range(content.key, paths.blob(account, content.blob), shape, start, size, sealed)
+    except seal.SealError:
+        return None
+
+
 async def _read_whole(engine: Engine, account: str, ranges: Sequence[Range]) -> list[bytes | None]:
-    """Return ranges of contents of one chunk."""
+    """Return ranges of contents of one chunk, each an object of its own."""
     names = [paths.blob(account, wanted.content.blob) for wanted in ranges]
     try:
         objects = await engine.get_many(names) if names else []
     except Damaged:  # one of them, which is found out when each is read by itself
         objects = [None] * len(names)
-    found: list[bytes | None] = []
-    for (content, start, size), name, sealed in zip(ranges, names, objects, strict=True):
-        found.append(None)
-        if sealed is not None:
-            with suppress(seal.SealError):
-                shape = chunks.Shape.unpack(content.shape)
-                found[-1] = chunks.open_range(content.key, name, shape, start, size, sealed)
-    return found
+    return [
+        None if sealed is None else _opened(account, wanted, sealed)
+        for wanted, sealed in zip(ranges, objects, strict=True)
+    ]
 
 
 async def stream(

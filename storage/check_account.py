@@ -29,7 +29,7 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
     sizes = {entry.key: entry.size for entries in names.values() for entry in entries}
     report.opened += 1
     used_pages = await _check_pages(engine, account, names[Kind.CHECKPOINT], report)
-    used_blobs: set[str] = set()
+    used: set[str] = set()
     try:
         async with account.turn() as state:
             _check_folded(state, names[Kind.LOG], report)
@@ -37,13 +37,14 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
                 report.items += len(items)
                 for item in items:
                     if (content := contents.get(item.id)) is not None:
-                        used_blobs.add(paths.blob(account.id, content.blob))
+                        used.add(blobs.object_of(account.id, content)[0])
                         await _check_content(engine, account, item, content, sizes, report, is_deep=is_deep)
     except (NotFound, *_UNREADABLE) as error:
         report.error(paths.account_prefix(account.id), f"its items cannot be listed: {error}")
         return
     report.orphans["page"] += sum(entry.key not in used_pages for entry in names[Kind.PAGE])
-    report.orphans["blob"] += sum(entry.key not in used_blobs for entry in names[Kind.BLOB])
+    for kind in (Kind.BLOB, Kind.PACK):
+        report.orphans[kind] += sum(entry.key not in used for entry in names[kind])
 
 
 async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry], report: Report) -> set[str]:
@@ -115,12 +116,13 @@ async def _check_content(
     *,
     is_deep: bool,
 ) -> None:
-    name = paths.blob(account.id, content.blob)
+    name, start = blobs.object_of(account.id, content)
     try:
         shape = Shape.unpack(content.shape)
         size = sizes[name] if name in sizes else len(await engine.get(name))
-        if size != shape.sealed_bytes:
-            report.error(name, f"has {size} bytes where {shape.sealed_bytes} are due; item {item.id}")
+        due = start + shape.sealed_bytes
+        if size < due or (size > due and content.location is None):
+            report.error(name, f"has {size} bytes where {due} are due; item {item.id}")
         elif is_deep:
             async for _piece in blobs.stream(engine, account.id, content):
                 pass

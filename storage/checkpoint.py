@@ -9,18 +9,19 @@ it is the whole account.  Pages first, root last: a crash leaves pages that nobo
 
 import hashlib
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 
 from storage import paths, seal
-from storage.base import Base
+from storage.base import NOTHING, Base
 from storage.engine import Engine
 from storage.folders import Folders
 from storage.items import pack_register, unpack_register
 from storage.journal import Journal
-from storage.pages import NOWHERE, PageRef, pack_ref
+from storage.pages import NOWHERE, Moved, PageRef, pack_ref
 from storage.sends import Sends
 from storage.state import Devices, State
 from storage.views import Views
@@ -142,16 +143,24 @@ async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, nam
     return state
 
 
-async def write(engine: Engine, account: str, key: bytes, state: State, now: int | None = None) -> None:
+async def write(
+    engine: Engine,
+    account: str,
+    key: bytes,
+    state: State,
+    now: int | None = None,
+    moved: Mapping[str, Moved] = NOTHING,
+) -> None:
     """Write a checkpoint of *state*, which then rests on it: its overlay is empty.  Nobody may fold meanwhile.
 
     *now* (hybrid clock; default: the state's own time) dates it and decides which sends are forgotten.  A forged
-    delivery may drag the state's time to the end of days, but not the clock of whoever read it.
+    delivery may drag the state's time to the end of days, but not the clock of whoever read it.  *moved*: contents, by
+    item, that were put into packs.
 
     Cost: one put for each page that has a changed row, a second one if it has new contents, and one for the root.
     """
     now = state.time if now is None else now
-    base = await state.base.merge(state.touched, state.fresh)
+    base = await state.base.merge(state.touched, state.fresh, moved)
     journal = state.journal.trimmed()
     root = [
         state.commits,

@@ -10,13 +10,13 @@ Rows lie apart from contents: a changed flag rewrites one page of rows and no su
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import msgpack
 
 from storage.items import Item, pack_item, unpack_item
-from storage.records import Content, Value, pack_content, unpack_content
+from storage.records import Content, Location, Value, pack_located, unpack_located
 from storage.views import Floor
 
 ROWS_MAX = 512
@@ -99,6 +99,13 @@ def unpack_page(plain: bytes) -> Page:
     return Page(ids, dates, folders, rows)
 
 
+class Moved(NamedTuple):
+    """Where in a pack a blob lies now."""
+
+    blob: str
+    location: Location
+
+
 class ContentPage:
     """Contents by id, unpacked one at a time."""
 
@@ -108,7 +115,7 @@ class ContentPage:
     def find(self, item_id: str) -> Content | None:
         """Return the content of that item, or None."""
         packed = self.packed.get(item_id)
-        return None if packed is None else unpack_content(msgpack.unpackb(packed))
+        return None if packed is None else unpack_located(msgpack.unpackb(packed))
 
     def summary(self, item_id: str) -> Value:
         """Return the summary of that item's content.  Raises KeyError when it has none."""
@@ -122,7 +129,17 @@ def pack_contents(contents: Mapping[str, bytes]) -> bytes:
 
 def pack_one(content: Content) -> bytes:
     """Return one content packed."""
-    return bytes(msgpack.packb(pack_content(content)))
+    return bytes(msgpack.packb(pack_located(content)))
+
+
+def with_places(contents: Mapping[str, bytes], moved: Mapping[str, Moved]) -> dict[str, bytes]:
+    """Return packed *contents* in which those of *moved* say where they lie now, unless another has taken its place."""
+    changed = dict(contents)
+    for item_id, (blob, location) in moved.items():
+        known = unpack_located(msgpack.unpackb(contents[item_id])) if item_id in contents else None
+        if known is not None and known.blob == blob:
+            changed[item_id] = pack_one(replace(known, location=location))
+    return changed
 
 
 def unpack_contents(plain: bytes) -> ContentPage:

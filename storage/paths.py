@@ -4,6 +4,7 @@
     a/<account>/ck/<id>                     a checkpoint        a/<account>/page/<id>   a page of it
     a/<account>/mark/<id>                   a cursor that views name
     a/<account>/blob/<id>                   the contents of one item
+    a/<account>/pack/<id>                   the contents of many items, one after the other
     a/<account>/slot/<slot>/<version>       a password's way to the master key
     a/<account>/ring/<version>              the private keys    a/<account>/public/<version>  the public one
     a/<account>/claim/<id>                  the account is being created
@@ -38,6 +39,7 @@ class Kind(StrEnum):
     PAGE = "page"
     MARK = "mark"
     BLOB = "blob"
+    PACK = "pack"
     SLOT = "slot"
     RING = "ring"
     PUBLIC = "public"
@@ -94,6 +96,7 @@ _SHAPES = {  # what follows the kind
     Kind.PAGE: f"/(?P<id>{_ID})",
     Kind.MARK: f"/(?P<id>{_ID})",
     Kind.BLOB: f"/(?P<id>{_ID})",
+    Kind.PACK: f"/(?P<id>{_ID})",
     Kind.SLOT: f"/(?P<id>{_ID})/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
     Kind.RING: f"/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
     Kind.PUBLIC: f"/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
@@ -117,7 +120,7 @@ def account_of(deployment_key: bytes, address: str) -> str:
 
 
 def new_id() -> str:
-    """Return a random id, 128 bits, for a checkpoint, page, blob, slot or claim."""
+    """Return a random id, 128 bits, for a checkpoint, page, blob, pack, slot or claim."""
     return token_hex(16)
 
 
@@ -154,6 +157,11 @@ def mark(account: str, id_: str) -> str:
 def blob(account: str, id_: str) -> str:
     """Name the contents of an item."""
     return make(Name(Kind.BLOB, account, id_))
+
+
+def pack(account: str, id_: str) -> str:
+    """Name the contents of many items that lie in one object."""
+    return make(Name(Kind.PACK, account, id_))
 
 
 def slot(account: str, id_: str, version: Version) -> str:

@@ -42,6 +42,13 @@ def own_stamp(rid: Rid) -> Stamp:
     return Stamp(rid.time, rid.writer, (rid.n, rid.place))
 
 
+class Location(NamedTuple):
+    """Where in a pack a sealed blob lies: the pack's id, and the place of the blob's first byte."""
+
+    pack: str
+    start: int
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """An item's content: where the sealed blob lies, and the summary that lists show without opening it."""
@@ -53,6 +60,9 @@ class Content:
     """What `blobs.py` needs to find a range in the sealed blob."""
     summary: Value
     """A packed `storage.message.Summary`; None for items that are no messages."""
+    location: Location | None = field(default=None, compare=False)
+    """Where the blob lies since it was packed; None: it is an object of its own.  No fact, so no record says it: only
+    the content pages of checkpoints do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +161,30 @@ def pack_content(content: Content | None) -> Value:
 
 def unpack_content(packed: Value) -> Content | None:
     """Undo `pack_content`.  Raises `UnknownRecord` for what no blob could be read by: a delivery is anybody's word."""
+    return None if packed is None else _content(packed, None)
+
+
+def pack_located(content: Content) -> list[Value]:
+    """Return *content* as a positional list that says where in a pack it lies: for a checkpoint, not for a record."""
+    packed = [content.blob, content.key, content.size_bytes, content.shape, content.summary]
+    return packed if content.location is None else [*packed, list(content.location)]
+
+
+def unpack_located(packed: Value) -> Content:
+    """Undo `pack_located`.  Raises `UnknownRecord`."""
     match packed:
-        case None:
-            return None
+        case [_, _, _, _, _, [str(pack), int(start)], *_] if _BLOB.fullmatch(pack) and start >= 0:
+            return _content(packed, Location(pack, start))
+        case [_, _, _, _, _, None, *_] | [_, _, _, _, _]:
+            return _content(packed, None)
+    raise UnknownRecord("not a content")
+
+
+def _content(packed: Value, location: Location | None) -> Content:
+    match packed:
         case [str(blob), bytes(key), int(size), [int(whole), bytes(table)], summary, *_]:
             if _BLOB.fullmatch(blob) and len(key) == KEY_BYTES and 0 <= size == whole:
-                return Content(blob, key, size, [whole, table], summary)
+                return Content(blob, key, size, [whole, table], summary, location)
     raise UnknownRecord("not a content")
 
 

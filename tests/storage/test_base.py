@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from unittest.mock import patch
 
@@ -13,7 +14,8 @@ from storage import pages
 from storage.base import CACHED_BYTES_MAX, PAGES_CACHED, Base
 from storage.cursor import Rid
 from storage.items import Item
-from storage.records import Added, Content, Set
+from storage.pages import Moved
+from storage.records import Added, Content, Location, Set
 from storage.views import BOTTOM, TOP, Floor
 from tests.storage.nodes import content
 
@@ -69,9 +71,9 @@ class Rows:
         self.rows: dict[str, Item] = {}
         self.contents: dict[str, Content] = {}
 
-    def portion(self) -> tuple[dict[str, Item], dict[str, Content]]:
+    def portion(self) -> tuple[dict[str, Item], dict[str, Content], dict[str, Moved]]:
         random = self.random
-        touched, fresh = {}, {}
+        touched, fresh, moved = {}, {}, {}
         for _ in range(random.choice([0, 1, 2, 9])):
             number = random.randint(0, 40)
             row = bare(number) if random.random() < 0.1 else item(
@@ -82,7 +84,12 @@ class Rows:
                 fresh[row.id] = content(random.randint(0, 9), summary="x" * random.choice([0, 0, 90]))
         self.rows.update(touched)
         self.contents.update(fresh)
-        return touched, fresh
+        for item_id in random.sample(sorted(self.contents), min(len(self.contents), random.choice([0, 0, 1, 5]))):
+            known, location = self.contents[item_id], Location("p" * 32, random.randint(0, 9))
+            is_current = random.random() < 0.8  # else its content was replaced while it was moved
+            moved[item_id] = Moved(known.blob if is_current else "another", location)
+            self.contents[item_id] = replace(known, location=location) if is_current else known
+        return touched, fresh, moved
 
     def floors(self, folders: set[str], low: Floor, high: Floor, *, newest_first: bool) -> list[Floor]:
         found = [row.floor for row in self.rows.values() if row.membership.folder in folders]
@@ -108,7 +115,10 @@ async def _compared(base: Base, plain: Rows) -> None:
     random = plain.random
     asked = {f"{random.randint(0, 45):04}" for _ in range(random.randint(0, 9))}
     assert await base.rows(asked) == {item_id: plain.rows[item_id] for item_id in asked & plain.rows.keys()}
-    assert await base.contents(asked) == {item_id: plain.contents[item_id] for item_id in asked & plain.contents.keys()}
+    contents = await base.contents(asked)
+    assert contents == {item_id: plain.contents[item_id] for item_id in asked & plain.contents.keys()}
+    for item_id, found_content in contents.items():
+        assert found_content.location == plain.contents[item_id].location
     assert {row.id: row async for row in base.items()} == plain.rows
     assert base.count == len(plain.rows)
     for ref in base.refs:
@@ -145,6 +155,22 @@ async def test_a_changed_flag_rewrites_one_page_of_rows_and_no_contents() -> Non
     assert len(sealed.objects) == before + 1
     assert [ref.contents for ref in merged.refs] == [ref.contents for ref in base.refs]
     assert sum(ref.rows != old.rows for ref, old in zip(merged.refs, base.refs, strict=True)) == 1
+
+
+async def test_a_moved_content_rewrites_one_page_of_contents_and_no_rows() -> None:
+    sealed = Sealed()
+    base = await built(3 * pages.ROWS_MAX, sealed)
+    before = len(sealed.objects)
+    moved = {
+        "0001": Moved(content(1).blob, Location("p" * 32, 7)),
+        "none": Moved(content(2).blob, Location("p" * 32, 8)),
+    }
+    merged = await base.merge({}, {}, moved)
+    assert [ref.rows for ref in merged.refs] == [ref.rows for ref in base.refs]
+    assert len(sealed.objects) == before + 2, "the page of one that is there, and the page where the other would be"
+    found = (await Base(sealed, merged.refs).contents(["0001"]))["0001"]
+    assert (found, found.location) == (content(1), Location("p" * 32, 7))
+    assert (await Base(sealed).merge({}, {}, moved)).refs == []
 
 
 async def test_new_mail_touches_the_last_page_alone() -> None:

@@ -185,7 +185,7 @@ async def test_what_nobody_names_is_counted_and_is_no_error(checked: Checked) ->
     await checked.store.engine.put(f"a/{checked.account.id}/blob/{'0' * 32}", b"left behind")
     report = await checked.report()
     assert report.is_whole
-    assert report.orphans == {"blob": 1, "page": 0}
+    assert report.orphans == {"blob": 1, "pack": 0, "page": 0}
 
 
 async def test_an_account_without_a_way_in_is_found(checked: Checked) -> None:

@@ -1,5 +1,8 @@
 """Pages: rows in order, divided so that each page opens, and a directory that says what is in them."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +23,7 @@ from storage.pages import (
     unpack_contents,
     unpack_page,
 )
-from storage.records import Added, Set
+from storage.records import Added, Location, Set, UnknownRecord, pack, pack_located, unpack, unpack_located
 from storage.state import Commit
 from storage.views import BOTTOM, TOP, Floor
 from tests.properties.histories import FOLDERS, floors, item_histories, rids
@@ -73,6 +76,31 @@ def test_contents_lie_apart_and_are_found_by_id() -> None:
     assert page.find("1item") == content(1, summary=["subject"])
     assert page.find("2item") is None
     assert page.summary("1item") == ["subject"]
+
+
+def test_a_page_says_where_a_content_was_moved_to_and_a_record_does_not() -> None:
+    moved = replace(content(1, summary=["subject"]), location=Location("p" * 32, 5))
+    found = unpack_contents(pack_contents({"1item": pack_one(moved)})).find("1item")
+    assert found is not None
+    assert found == moved == content(1, summary=["subject"])
+    assert found.location == moved.location
+    told = unpack(pack(Added("1item", "inbox", "Email", 5, moved)))
+    assert isinstance(told, Added)
+    assert told.content is not None
+    assert told.content.location is None
+
+
+@pytest.mark.parametrize("location", [[], ["p" * 32], ["p" * 32, -1], ["p" * 32, "0"], ["../x", 0], "p" * 32, 5])
+def test_what_is_no_place_in_a_pack_is_refused(location: object) -> None:
+    packed = [*pack_located(content(1)), location]
+    with pytest.raises(UnknownRecord):
+        unpack_located(packed)
+
+
+def test_what_a_newer_version_adds_to_a_content_is_passed_over() -> None:
+    packed = pack_located(content(1))
+    assert unpack_located([*packed, None, "more"]) == content(1)
+    assert unpack_located([*packed, ["p" * 32, 5], "more"]).location == Location("p" * 32, 5)
 
 
 sizes = st.lists(st.sampled_from([1, 100, PAGE_BYTES_MAX // 2, PAGE_BYTES_MAX, PAGE_BYTES_MAX + 1]), max_size=40)
