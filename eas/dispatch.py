@@ -27,6 +27,7 @@ from eas.protocol.versions import (
     parse_version,
     versions_header,
 )
+from eas.sync.collection import LostView
 from eas.sync.hub import Outcome, Waiter
 from eas.sync.synckey import START
 from eas.wbxml.decoder import WbxmlError, decode
@@ -197,6 +198,9 @@ def answer_for(error: Exception, command: Command, request: EasRequest) -> EasRe
             return _status(command, Common.INVALID_XML, request.version)
         case EngineError() | DirectoryUnavailable():
             _log.warning("request.unavailable", error=repr(error), **event)
+            return _status(command, Common.SERVER_ERROR_RETRY_LATER, request.version)
+        case LostView():
+            _log.error("request.store_lost_data", error=str(error), **event)
             return _status(command, Common.SERVER_ERROR_RETRY_LATER, request.version)
         case _:
             _log.error("request.failed", exc_info=error, **event)

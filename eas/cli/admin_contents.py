@@ -83,11 +83,16 @@ def _device(state: State, name: str) -> Device:
     )
 
 
-async def forget_device(account: Account, device_id: str) -> None:
-    """Forget everything about a device: it begins anew with its next request.  Raises `UnknownDevice`."""
+async def forget_device(account: Account, device_id: str, *, even_unknown: bool = False) -> None:
+    """Forget everything about a device: it begins anew with its next request.
+
+    Raises `UnknownDevice`, unless *even_unknown*: in a store restored from before it came it still has its keys.
+    """
     async with account.turn() as state:
         names = {name.lower(): name for name in state.devices.names()}
         name = names.get(device_id.lower())
+        if name is None and even_unknown:
+            name = device_id.lower()
         if name is None:
             raise UnknownDevice(f"no device {device_id!r}; there are: {', '.join(sorted(names)) or 'none'}")
         await account.commit([DeviceSet(name, "", None)])

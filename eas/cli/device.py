@@ -30,6 +30,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _action(actions, "list", _list, "list the devices that synchronise an account")
     forget = _action(actions, "forget", _forget, "forget a device: with its next request it begins anew")
     forget.add_argument("device", metavar="DEVICE", help="its id, as `device list` shows it")
+    forget.add_argument(
+        "--even-unknown", action="store_true", help="also one that is not listed: the store was restored from before it"
+    )
 
 
 def _action(
@@ -82,5 +85,5 @@ async def _list(_arguments: argparse.Namespace, account: Account) -> None:
 
 
 async def _forget(arguments: argparse.Namespace, account: Account) -> None:
-    await admin_contents.forget_device(account, arguments.device)
+    await admin_contents.forget_device(account, arguments.device, even_unknown=arguments.even_unknown)
     print(f"forgot {arguments.device}")

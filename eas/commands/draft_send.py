@@ -20,7 +20,7 @@ from eas.sending import outbox
 from eas.sending.outcomes import Letter, Outcome
 from eas.sending.retries import Name
 from eas.sync import synckey
-from eas.sync.collection import UnknownKey, living_view
+from eas.sync.collection import LostView, UnknownKey, living_view
 from eas.wbxml import pages
 from eas.wbxml.element import element
 from eas.wbxml.encoder import encode
@@ -72,8 +72,8 @@ async def _is_key_alive(context: Context, collection: CollectionRequest) -> bool
     key = synckey.decode(context.account.keys.tokens, context.device, collection.collection_id, collection.sync_key)
     async with context.account.turn() as state:
         try:
-            return key is not None and bool(living_view(state, key))
-        except UnknownKey:
+            return key is not None and bool(living_view(state, key, context.device, DRAFTS.id))
+        except (UnknownKey, LostView):
             return False
 
 

@@ -9,12 +9,10 @@ given another view that follows the same key.
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
-import structlog
-
 from eas import device
 from eas.context import CommandFailed, Context
 from eas.sync import hierarchy, synckey
-from eas.sync.collection import LostView, UnknownKey, living_view
+from eas.sync.collection import UnknownKey, living_view
 from eas.sync.hierarchy import HIERARCHY
 from eas.wbxml import pages
 from eas.wbxml.element import Element
@@ -34,7 +32,6 @@ FOLDERS_MAX = 2000
 DEPTH_MAX = 50
 """How deep folders may lie in each other."""
 _NAME_CHARS_MAX = 256
-_log = structlog.get_logger(__name__)
 
 
 class FolderStatus(IntEnum):
@@ -69,14 +66,11 @@ def parse_parent(root: Element) -> str | None:
 
 
 def presented(context: Context, state: State, sync_key: str) -> tuple[ViewId, View]:
-    """Return the view of the key that the device presents.  Raises `CommandFailed` with Status 9."""
+    """Return the view of the key that the device presents.  Raises `CommandFailed` with Status 9, `LostView`."""
     key = synckey.decode(context.account.keys.tokens, context.device, HIERARCHY, sync_key)
     try:
         if key is not None:
-            return key, living_view(state, key)
-    except LostView as lost:
-        # The key is ours and its commit is gone: the store was rolled back.  Said loudly; the phone must restart.
-        _log.error("folders.store_lost_data", device=context.device, view=str(lost))
+            return key, living_view(state, key, context.device, HIERARCHY)
     except UnknownKey:
         pass
     raise CommandFailed(FolderStatus.INVALID_SYNC_KEY)

@@ -103,7 +103,7 @@ async def _estimate(context: Context, state: State, asked: Asked) -> Estimate:
     try:
         if key is None:
             raise UnknownKey(asked.sync_key)
-        view = living_view(state, key)
+        view = living_view(state, key, context.device, asked.collection_id)
     except UnknownKey:
         return Estimate(asked.collection_id, EstimateStatus.INVALID_SYNC_KEY)
     goal, window = asked.options.window_start(context.services.now()), asked.options.filter_type

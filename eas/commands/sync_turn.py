@@ -124,12 +124,12 @@ class SyncTurn:
         try:
             if key is None:
                 raise UnknownKey(text)
-            piece.collection = Collection(self._account, self._state, key, living_view(self._state, key))
+            view = living_view(self._state, key, self._device, folder)
+            piece.collection = Collection(self._account, self._state, key, view)
             piece.acts = Acts(self._context, piece.request, piece.collection, piece.options)
         except LostView as lost:
-            # The key is ours and its commit is gone: the store was rolled back.  Said loudly; the phone must restart.
-            _log.error("sync.store_lost_data", device=self._device, folder=folder, view=str(lost))
-            piece.answer.status = SyncStatus.INVALID_SYNC_KEY
+            _log.error("sync.store_lost_data", device=self._device, folder=folder, error=str(lost))
+            piece.answer.status = SyncStatus.SERVER_ERROR
         except UnknownKey:
             piece.answer.status = SyncStatus.INVALID_SYNC_KEY
 

@@ -27,8 +27,12 @@ class UnknownKey(Exception):
     """The key presented is not that of a living view: the device must begin again."""
 
 
-class LostView(UnknownKey):
-    """The key is genuine, but the commit that made its view is not there: the store lost data."""
+class LostView(Exception):  # reads better where it is caught
+    """The key is genuine, but the commit that made its view is not there: the store lost data, or was rolled back.
+
+    The device is to ask again later, not to begin anew: it would drop what the store may still get back.  When that is
+    given up, an administrator forgets the device.
+    """
 
 
 def first_view(device: str, folder: str, rid: Rid, state: State) -> View:
@@ -36,13 +40,17 @@ def first_view(device: str, folder: str, rid: Rid, state: State) -> View:
     return View(device, folder, lineage_name(rid), 1, None, state.head, TOP, -1, BOTTOM, {}, TOP)
 
 
-def living_view(state: State, key: ViewId) -> View:
-    """Return the view of *key*.  Raises `UnknownKey`; only after a fresh listing may that be told to the device."""
+def living_view(state: State, key: ViewId, device: str, folder: str) -> View:
+    """Return the view of *key*, given to *device* for *folder*.
+
+    Raises `UnknownKey`, `LostView`; only after a fresh listing may the device be told of either.
+    """
     view = state.views.get(key)
     if view is not None:
         return view
-    if state.commits.get(key.writer, 0) < key.n:
-        raise LostView(f"{key.writer} {key.n}")
+    begins_anew = state.devices.forgotten(device) and state.views.newest(device, folder) is None
+    if state.commits.get(key.writer, 0) < key.n and not begins_anew:
+        raise LostView(f"commit {key.n} of {key.writer} is missing, which gave {device} its key")
     raise UnknownKey(f"{key.writer} {key.n}")
 
 

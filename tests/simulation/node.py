@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from eas.sync.collection import Collection, UnknownKey, first_view, living_view
+from eas.sync.collection import Collection, LostView, UnknownKey, first_view, living_view
 from eas.sync.delta import Act, Step, own_softs
 from eas.sync.plan import make_plan
 from storage import objects
@@ -101,13 +101,13 @@ class Node:
             if key is None:
                 return await self._begin(state, device, folder)
             try:
-                answer = await self._answer(state, key, acts, size, period)
-            except UnknownKey:
+                answer = await self._answer(state, device, folder, key, acts, size, period)
+            except (UnknownKey, LostView):
                 answer = None
             if answer is None:  # something to tell, or to refuse: look again, at everything there is
                 await self.account.make_fresh()
                 try:
-                    answer = await self._answer(state, key, acts, size, period, certain=True)
+                    answer = await self._answer(state, device, folder, key, acts, size, period, certain=True)
                 except UnknownKey:
                     return Answer(None, [], False, {})
             assert answer is not None
@@ -122,9 +122,17 @@ class Node:
         return Answer(ViewId(writer, n, 1), [], True, {})
 
     async def _answer(
-        self, state: State, key: ViewId, acts: list[Act_], size: int, period: int | None, certain: bool = False
+        self,
+        state: State,
+        device: str,
+        folder: str,
+        key: ViewId,
+        acts: list[Act_],
+        size: int,
+        period: int | None,
+        certain: bool = False,
     ) -> Answer | None:
-        view = living_view(state, key)
+        view = living_view(state, key, device, folder)
         collection = Collection(self.account, state, key, view)
         await self._apply(collection, acts)
         writer, n = self.account.next_place
