@@ -55,11 +55,18 @@ def read_clear(data: bytes) -> tuple[Clear, int]:
         used, items = _HEADER.unpack_from(data)[3:5]
         commits = msgpack.unpackb(data[_HEADER.size : end])
         match list(commits.items()):
-            case pairs if all(isinstance(writer, str) and type(n) is int for writer, n in pairs):
+            case pairs if all(map(_is_covered, pairs)):
                 return Clear(used, items, commits), end
         raise ValueError
     except (struct.error, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise seal.SealError("checkpoint", "its header is not one") from error
+
+
+def _is_covered(pair: tuple[object, object]) -> bool:
+    writer, n = pair
+    if not isinstance(writer, str) or type(n) is not int:
+        return False
+    return paths.is_writer(writer) and 0 <= n <= paths.NUMBER_MAX
 
 
 def _clear_size(data: bytes) -> int:

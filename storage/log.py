@@ -18,7 +18,7 @@ import structlog
 
 from storage import objects, paths
 from storage.clock import Clock
-from storage.engine import Engine, Unavailable
+from storage.engine import Damaged, Engine, NotFound, Unavailable
 from storage.records import Record
 from storage.state import Commit
 
@@ -196,7 +196,7 @@ async def read(
     """
     names = [paths.log(account, writer, n) for n in numbers]
     commits: list[Commit] = []
-    for name, n, data in zip(names, numbers, await engine.get_many(names), strict=True):
+    for name, n, data in zip(names, numbers, await _fetched(engine, names), strict=True):
         if data is None:
             break
         try:
@@ -206,3 +206,21 @@ async def read(
             return commits, before, True
         before = objects.digest(data)
     return commits, before, False
+
+
+async def _fetched(engine: Engine, names: Sequence[str]) -> list[bytes | None]:
+    """Return the objects, None where there is none; one that the engine lost is empty, and breaks its writer's log."""
+    try:
+        return await engine.get_many(names)
+    except Damaged:
+        return [await _fetched_alone(engine, name) for name in names]
+
+
+async def _fetched_alone(engine: Engine, name: str) -> bytes | None:
+    try:
+        return await engine.get(name)
+    except NotFound:
+        return None
+    except Damaged as error:
+        _log.error("log.damaged", name=name, error=str(error))
+        return b""

@@ -129,6 +129,11 @@ def new_writer() -> str:
     return token_hex(8)
 
 
+def is_writer(text: str) -> bool:
+    """Tell whether a writer or node may be called so."""
+    return re.fullmatch(_WRITER, text) is not None
+
+
 def new_tag() -> str:
     """Return a random tag, 32 bits, for a `Version`."""
     return token_hex(4)

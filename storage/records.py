@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from storage.chunks import CONTENT_BYTES_MAX
 from storage.cursor import Rid
 from storage.seal import KEY_BYTES
 from storage.views import View, pack_view, unpack_view
@@ -183,7 +184,7 @@ def unpack_located(packed: Value) -> Content:
 def _content(packed: Value, location: Location | None) -> Content:
     match packed:
         case [str(blob), bytes(key), int(size), [int(whole), bytes(table)], summary, *_]:
-            if _BLOB.fullmatch(blob) and len(key) == KEY_BYTES and 0 <= size == whole:
+            if _BLOB.fullmatch(blob) and len(key) == KEY_BYTES and 0 <= size == whole <= CONTENT_BYTES_MAX:
                 return Content(blob, key, size, [whole, table], summary, location)
     raise UnknownRecord("not a content")
 

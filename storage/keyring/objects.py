@@ -150,7 +150,8 @@ async def read_public(engine: Engine, deployment_key: bytes, account: str) -> by
 
     Raises `UnknownAccount`, `SealError` if it is not genuine, `EngineError`.
     """
-    names = [entry.key for entry in await engine.list(paths.prefix(Kind.PUBLIC, account))]
+    listed = [entry.key for entry in await engine.list(paths.prefix(Kind.PUBLIC, account))]
+    names = [name for name in listed if _is_ours(name)]
     if not names:
         raise UnknownAccount(account)
     return _unpack_public(deployment_key, names[-1], await engine.get(names[-1]))

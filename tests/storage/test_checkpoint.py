@@ -20,11 +20,12 @@ from tests.storage.nodes import ACCOUNT, KEYS, Node, mail
 from tests.support.engines import CountingEngine
 
 NAME = paths.checkpoint(ACCOUNT, "0" * 16)
+W = "a" * 16
 clears = st.builds(
     Clear,
     st.integers(-(2**63), 2**63 - 1),
     st.integers(0, 2**63 - 1),
-    st.dictionaries(st.text(st.sampled_from("0a"), min_size=1), st.integers(1, 99)),
+    st.dictionaries(st.text(st.sampled_from("0a"), min_size=16, max_size=16), st.integers(1, 99)),
 )
 
 
@@ -49,7 +50,9 @@ def test_anything_else_is_refused(data: bytes) -> None:
         assert all(isinstance(n, int) for n in clear.commits.values())
 
 
-@pytest.mark.parametrize("commits", [None, 5, ["a"], {"a": "b"}, {"a": True}, {b"a": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "commits", [None, 5, ["a"], {W: "b"}, {W: True}, {b"a": 1}, {W: -1}, {W: 1 << 40}, {"a": 1}], ids=repr
+)
 def test_a_header_that_counts_no_commits_is_none(commits: object) -> None:
     packed = msgpack.packb(commits)
     header = Clear(0, 0, {}).pack()[:-1]

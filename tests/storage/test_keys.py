@@ -482,7 +482,9 @@ async def test_a_slot_with_another_public_key_needs_the_masters_proof(world: Wor
 async def test_foreign_objects_among_the_keys_lock_nobody_out(world: World) -> None:
     world.objects.put(f"a/{ACCOUNT}/slot/README", b"what is this?")
     world.objects.put(f"a/{ACCOUNT}/ring", b"")
+    world.objects.put(f"a/{ACCOUNT}/public/zzz", b"")
     assert await opens(world)
+    assert await read_public(world.engine(), DEPLOYMENT_KEY, ACCOUNT)
 
 
 # Cost

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import log, objects, paths
-from storage.engine import Unavailable
+from storage.engine import Damaged, Unavailable
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.log import BATCH_RECORDS_MAX, RETRY_SECONDS
 from storage.objects import COMMIT_BYTES_MAX, FIRST, CommitTooLarge
@@ -248,6 +248,33 @@ async def test_what_is_listed_and_not_found_ends_the_reading_without_harm() -> N
     commits, last, broken = await log.read(engine, ACCOUNT, KEYS.log, one.id, [1, 2, 3], FIRST)
     assert ([commit.n for commit in commits], broken) == ([1], False)
     assert last == objects.digest(engine.puts[0][1])
+
+
+class _Holed(Scripted):
+    """Has lost the bytes of one object, and says so."""
+
+    hole = ""
+
+    async def get(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        if key == self.hole:
+            raise Damaged(key)
+        return await super().get(key, start, size)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        if self.hole in keys:
+            raise Damaged(self.hole)
+        return await super().get_many(keys)
+
+
+async def test_what_the_engine_lost_ends_the_log_of_its_writer_there() -> None:
+    engine = _Holed([])
+    one = writer(engine)
+    for n in range(1, 4):
+        await one.append([mail(f"{n}item")])
+    engine.hole = paths.log(ACCOUNT, one.id, 2)
+    await engine.delete([paths.log(ACCOUNT, one.id, 3)])
+    commits, last, broken = await log.read(engine, ACCOUNT, KEYS.log, one.id, [1, 2, 3], FIRST)
+    assert ([commit.n for commit in commits], last, broken) == ([1], objects.digest(engine.puts[0][1]), True)
 
 
 def _swapped(puts: list[tuple[str, bytes]]) -> dict[str, bytes]:

@@ -76,6 +76,7 @@ def test_what_a_record_is_not(packed: Any) -> None:
         [CONTENT[0], b"short", *CONTENT[2:]],
         [*CONTENT[:2], 4, *CONTENT[3:]],
         [*CONTENT[:2], -1, [-1, b""], None],
+        [*CONTENT[:2], (1 << 40) + 1, [(1 << 40) + 1, b""], None],
         [*CONTENT[:3], None, None],
         CONTENT[:4],
     ],
