@@ -13,7 +13,7 @@ What is resident is bounded: pages come on demand, `shed` lets go of everything 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -230,7 +230,8 @@ class Account:
 
     async def store(self, plain: blobs.Buffer, summary: Value) -> Content:
         """Store a content, durable on return, for a record to name within the hour."""
-        return await self._contents.store(plain, summary)
+        begun_ms = self._clock.wall_ms()
+        return replace(await self._contents.store(plain, summary), begun_ms=begun_ms)
 
     async def read(self, content: Content, start: int = 0, size: int | None = None) -> bytes:
         """Return a range of a content.  Raises `NotFound`, `SealError`."""

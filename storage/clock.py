@@ -33,6 +33,10 @@ class Clock:
         self._now_ms = now_ms
         self._last = 0
 
+    def wall_ms(self) -> int:
+        """Return the wall clock's time in milliseconds since 1970."""
+        return self._now_ms()
+
     def tick(self) -> int:
         """Return a new stamp.  More than 65,536 in one millisecond run over into the next."""
         self._last = max(self._last + 1, stamp_at(self._now_ms()))

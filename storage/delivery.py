@@ -108,7 +108,9 @@ class Delivery:
         item = delivered_item(self._vault.deployment_key, recipient.account_id, message)
         writer = self._writer(recipient.account_id, await self._public(recipient.account_id))
         summary = _moved(index_message(message), len(trace)).pack()
+        begun_ms = self._now_ms()
         content = await blobs.store(self._engine, recipient.account_id, message, summary, head=trace)
+        content = replace(content, begun_ms=begun_ms)
         folder = JUNK.id if junk else INBOX.id
         added = Added(item, folder, "Email", self._now_ms(), content)
         await writer.append([added], content.size_bytes)

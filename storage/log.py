@@ -11,7 +11,7 @@ predecessor; where that breaks, the writer's log ends for this reader (and is re
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,12 +19,15 @@ import structlog
 from storage import objects, paths
 from storage.clock import Clock
 from storage.engine import Damaged, Engine, NotFound, Unavailable
-from storage.records import Record
+from storage.records import Added, Content, Record, Set
 from storage.state import Commit
 
 RETRY_SECONDS = (0.05, 0.5, 2.0)
 """Pauses before an unknown outcome is tried again; after the last the writer retires."""
 BATCH_RECORDS_MAX = 256
+LATE_MS = 60 * 60 * 1000
+"""A process that stood still for longer (a machine that slept) must not go on as if nothing had been: the collector
+may have taken the content that its commit names for an orphan."""
 
 _log = structlog.get_logger(__name__)
 
@@ -97,11 +100,13 @@ class Writer:
 
     async def _write(self, batch: list[_Pending]) -> None:
         records = [record for pending in batch for record in pending.records]
-        time = self._clock.tick()
+        begun_ms, time = self._clock.wall_ms(), self._clock.tick()
         name = paths.log(self._account, self.id, self.n + 1)
         usage = sum(pending.usage_bytes for pending in batch)
         try:
             header = objects.Header(self._delivers, 1, self._before, usage)
+            for content in _contents(records):
+                self._check_in_time(content.begun_ms)
             data = self._make(name, header, time, records)
         except Exception as error:  # nothing was written
             if isinstance(error, objects.CommitTooLarge) and len(batch) > 1:
@@ -113,6 +118,7 @@ class Writer:
             return
         try:
             await self._put(name, data)
+            self._check_in_time(begun_ms)
         except Exception as error:  # handed to everyone who waits for this commit
             self._begin()
             _fail(batch, error)
@@ -125,6 +131,10 @@ class Writer:
                 pending.done.set_result((commit, place))
             place += len(pending.records)
         self._published(self._account, self.id, self.n)
+
+    def _check_in_time(self, begun_ms: int | None) -> None:
+        if begun_ms is not None and abs(self._clock.wall_ms() - begun_ms) > LATE_MS:
+            raise Unavailable("what was begun over an hour ago comes too late: this process stood still, or its clock")
 
     async def _put(self, name: str, data: bytes) -> None:
         for pause in RETRY_SECONDS:
@@ -144,6 +154,13 @@ class Writer:
         """Wait for what is under way.  Whoever gives up waiting does not stop it."""
         if self._task is not None:
             await asyncio.wait([self._task])
+
+
+def _contents(records: Iterable[Record]) -> Iterator[Content]:
+    for record in records:
+        named = record.content if isinstance(record, Added) else record.value if isinstance(record, Set) else None
+        if isinstance(named, Content):
+            yield named
 
 
 def _fail(batch: Sequence[_Pending], error: BaseException) -> None:

@@ -64,6 +64,8 @@ class Content:
     location: Location | None = field(default=None, compare=False)
     """Where the blob lies since it was packed; None: it is an object of its own.  No fact, so no record says it: only
     the content pages of checkpoints do."""
+    begun_ms: int | None = field(default=None, compare=False)
+    """When the process that stores it began to; None: it was named before.  No record says it either."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import mmap
 import tracemalloc
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from random import Random
 
 import pytest
@@ -16,6 +16,7 @@ from storage.errors import QuotaExceeded, UnknownAddress
 from storage.message.index import index_message
 from storage.message.summary import Summary
 from storage.message.transfer import part_text
+from storage.paths import Kind
 from storage.records import Set
 from storage.seal import SealError
 from tests.storage.sites import ANNA, BOB, MESSAGE, NOBODY, TRACE, Site, deposit
@@ -309,3 +310,35 @@ async def test_twenty_megabytes_are_delivered_in_bounded_memory() -> None:
             tracemalloc.stop()
         assert peak < 10 << 20
         assert _rss_bytes() - before < 12 << 20
+
+
+class _Asleep(WrappedEngine):
+    """A machine that sleeps for so long after the put numbered *at*."""
+
+    def __init__(self, site: Site, at: int, minutes: int) -> None:
+        super().__init__(site.world.engine())
+        self.site, self.left, self.minutes = site, at, minutes
+
+    async def _write(self, verb: str, effect: Callable[[], Awaitable[None]]) -> None:
+        await effect()
+        self.left -= 1
+        if self.left == 0:
+            self.site.world.wall.ms += self.minutes * 60_000
+
+
+@pytest.mark.parametrize(("at", "listed"), [(1, 0), (2, 1)], ids=["between content and record", "before the answer"])
+async def test_a_machine_that_slept_over_an_hour_takes_no_mail_before_it_is_delivered_again(
+    at: int, listed: int
+) -> None:
+    """Its content may be gone by now: a collector took it for left over."""
+    for minutes in (59, 61, -61):
+        site = await Site.made()
+        asleep = site.node(_Asleep(site, at, minutes)).delivery
+        if minutes == 59:
+            await deposit(asleep)
+            continue
+        with pytest.raises(Unavailable):
+            await deposit(asleep)
+        assert len(site.world.names(Kind.LOG)) == listed
+        await deposit(asleep)
+        assert len(await site.mails()) == 1
