@@ -48,6 +48,8 @@ class Piece:
     steps: list[Step] = field(default_factory=list)
     """Those that were told."""
     new_view: View | None = None
+    lost: str = ""
+    """The view whose commit is not there, as far as the state goes that was looked at."""
 
     @property
     def begins(self) -> bool:
@@ -84,6 +86,7 @@ class SyncTurn:
     async def run(self, request: SyncRequest, remembered: list[Record]) -> list[CollectionAnswer]:
         """Do it all; *remembered* goes into the commit if there is one.  Return what to say of each collection."""
         pieces = [self._opened(collection) for collection in request.collections or ()]
+        self._tell_of_loss(pieces)
         for piece in pieces:
             await self._act(piece)
         writer, n = self._account.next_place
@@ -128,10 +131,20 @@ class SyncTurn:
             piece.collection = Collection(self._account, self._state, key, view)
             piece.acts = Acts(self._context, piece.request, piece.collection, piece.options)
         except LostView as lost:
-            _log.error("sync.store_lost_data", device=self._device, folder=folder, error=str(lost))
+            piece.lost = str(lost)
             piece.answer.status = SyncStatus.SERVER_ERROR
         except UnknownKey:
             piece.answer.status = SyncStatus.INVALID_SYNC_KEY
+
+    def _tell_of_loss(self, pieces: list[Piece]) -> None:
+        """Say loudly that a key is ours and its commit is gone: the store was rolled back.
+
+        Only after a fresh listing is that so; before, the key is mostly one that another node gave a moment ago.
+        """
+        for piece in pieces:
+            if piece.lost:
+                folder = piece.request.collection_id
+                _log.error("sync.store_lost_data", device=self._device, folder=folder, error=piece.lost)
 
     # -- the device's commands
 

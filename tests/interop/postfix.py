@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.interop.programs import DEPLOY, WHERE, free_ports, listens, need, need_root, replace, wait_until
@@ -51,6 +51,12 @@ class Postfix:
         self._start_sink()
         self._run("postfix", "start")
         wait_until(lambda: listens(self.smtp_port) and listens(self.submission_port), START_SECONDS, "Postfix listens")
+
+    def deliver_to(self, lmtp_ports: Sequence[int]) -> None:
+        """Let it deliver each mail, at each attempt, to any one of several servers."""
+        places = ",".join(f"lmtp:inet:127.0.0.1:{port}" for port in lmtp_ports)
+        self._run("postconf", "-e", f"transport_maps=pipemap:{{inline:{{example.test=any}},randmap:{{{places}}}}}")
+        self._run("postfix", "reload")
 
     def stop(self) -> None:
         """Stop; what is in the queue stays there."""
