@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types cover bench fuzz simulate interop captures config wheel clean
+.PHONY: help run test check format lint types cover bench fuzz simulate soak interop captures config wheel clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ fuzz: $(STAMP)  ## run every fuzz target for a while (SECONDS=n each)
 
 simulate: $(STAMP)  ## random histories (SEED=n for one, RUNS=n for many)
 	$(BIN)/python -m tests.simulation
+
+soak: $(STAMP)  ## processes killed under mail and phones (ENGINE=cas|local, ARGS="--mails n --kills n"; root, Postfix)
+	$(BIN)/python -m tests.soak $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 interop: $(STAMP)  ## against Postfix, nginx, libwbxml and foreign clients (needs them installed)
 	$(BIN)/python -m pytest -q -m interop

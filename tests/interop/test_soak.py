@@ -1,0 +1,23 @@
+"""The soak in small: `python -m tests.soak` for a minute on each engine; and with workers that share their ports."""
+
+import pytest
+
+from tests.soak.plan import Plan
+from tests.soak.soak import soak
+
+pytestmark = pytest.mark.interop
+
+MAILS, KILLS, MINUTES = 200, 10, 0.5
+
+
+@pytest.mark.parametrize(
+    ("engine", "nodes", "workers"), [("cas", 3, 1), ("local", 4, 1), ("local", 2, 2)], ids=lambda value: str(value)
+)
+def test_nothing_is_lost_and_nothing_twice_when_processes_are_killed(engine: str, nodes: int, workers: int) -> None:
+    plan = Plan(engine, nodes, MAILS, KILLS, MINUTES, seed=1, workers=workers)
+    seen = soak(plan)
+    assert not seen.faults, "\n".join(seen.faults)
+    assert seen.counts["kills of nodes"] + seen.counts["kills of the engine"] == KILLS
+    assert seen.counts["answers after asking again"]
+    assert seen.counts["promises kept"]
+    assert seen.counts["mails held at the end"] >= MAILS
