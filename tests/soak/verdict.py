@@ -143,7 +143,8 @@ def _read_log(node: Node, seen: Seen) -> None:
             event = json.loads(line)
         if event.get("level") in ("error", "warning"):
             seen.logged[f"{event['level']}: {event.get('event')}"] += 1
-        if event.get("level") == "error" and ("exception" in event or "failed" in str(event.get("event"))):
+        name = str(event.get("event"))
+        if event.get("level") == "error" and ("exception" in event or name.endswith(("failed", "lost_data", "broken"))):
             seen.fault(f"{node.config.stem} logged {line[:600]}")
 
 
