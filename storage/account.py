@@ -12,25 +12,27 @@ What is resident is bounded: pages come on demand, `shed` lets go of everything 
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
-from storage import blobs, checkpoint, log, objects, seal
-from storage.base import Base
+from storage import blobs, checkpoint, log, objects, paths, seal
 from storage.clock import Clock
 from storage.contents import Contents
 from storage.engine import Engine, EngineError, NotFound, Unavailable
+from storage.follower import Follower
+from storage.pages import PageRef
 from storage.records import Content, Record, Value
 from storage.state import Commit, State
 
-FOLD_COMMITS = 256
-"""How many log objects are read and folded at a time."""
 CHECKPOINT_RECORDS = 512
-"""A checkpoint is due when so many records about items were folded since the last one."""
-LISTINGS_MAX = 5
-"""How often an opening looks again when the checkpoint that it was to read is gone."""
+"""A checkpoint is due when so many records were folded since the last one,"""
+CHECKPOINT_BYTES = 4 << 20
+"""or so many bytes of the log."""
+LOOK_SECONDS = 6 * 3600.0
+"""However quiet the feed is, the log is looked at so often: what a collector takes away, it takes a day later."""
 
 _log = structlog.get_logger(__name__)
 
@@ -86,8 +88,8 @@ class Account:
         self._is_fresh = False
         """Whether everything that was durable at the beginning of the turn is folded."""
         self._contents = Contents(engine, account_id, keys.checkpoint, keys.page)
-        self._broken: set[str] = set()
-        self._checkpointed = 0
+        self._follower = Follower(engine, account_id, keys.log, keys.checkpoint, keys.page, clock)
+        self._looked = 0.0
 
     # -- reading
 
@@ -101,11 +103,18 @@ class Account:
             await self._writer.finish()  # of a caller that was cancelled: `next_place` must hold
             if self._contents.is_behind:
                 self._state, self._contents.is_behind = None, False
-            self._is_fresh = fresh or self._stale or self._state is None or self._is_behind(self._state)
+            is_old = time.monotonic() - self._looked > LOOK_SECONDS
+            self._is_fresh = fresh or is_old or self._stale or self._state is None or self._is_behind(self._state)
             if self._is_fresh:
                 await self._refresh()
             assert self._state is not None  # noqa: S101  # _refresh sets it
-            yield self._state
+            try:
+                yield self._state
+            except NotFound as error:
+                if _is_page(error.key):  # of a checkpoint that was superseded long ago: open anew, at a newer one
+                    self._state = None
+                    raise Unavailable(f"{error.key} was collected") from error
+                raise
 
     def _is_behind(self, state: State) -> bool:
         """Whether our own writer wrote what was not folded: its caller was cancelled between the two."""
@@ -142,62 +151,16 @@ class Account:
     async def _refresh(self) -> None:
         self._stale = False
         try:
-            state = self._state or await self._open()
-            await self._fold_tail(state)
+            self._state = await self._follower.caught_up(self._state)
         except BaseException:
             self._stale = True
             raise
-        self._state = state
+        self._looked = time.monotonic()
 
-    async def _open(self) -> State:
-        pages = checkpoint.SealedPages(self._engine, self.id, self.keys.page)
-        for _ in range(LISTINGS_MAX):
-            names = await checkpoint.names(self._engine, self.id)
-            if not names:
-                self._checkpointed = 0
-                return State(Base(pages))
-            try:
-                state = await self._load(pages, names)
-            except NotFound:  # collected between listing and reading: a newer one is there
-                continue
-            self._checkpointed = state.journal.size
-            self._clock.read(state.time)
-            return state
-        raise Unavailable(f"the checkpoints of {self.id} change faster than they are read")
-
-    async def _load(self, pages: checkpoint.SealedPages, names: Sequence[str]) -> State:
-        """Load the newest checkpoint that is sound: any one, with the log after it, is the whole account."""
-        damage: seal.SealError | None = None
-        for name in reversed(names):
-            try:
-                return await checkpoint.load(self._engine, self.id, self.keys.checkpoint, pages, name)
-            except seal.SealError as error:
-                _log.error("checkpoint.damaged", account=self.id, error=str(error))
-                damage = damage or error
-        raise damage or seal.SealError(self.id, "no checkpoint")
-
-    async def _fold_tail(self, state: State) -> None:
-        tails = await log.tail(self._engine, self.id, state.commits)
-        for writer, numbers in tails.items():
-            if writer in self._broken:
-                continue
-            for start in range(0, len(numbers), FOLD_COMMITS):
-                part = numbers[start : start + FOLD_COMMITS]
-                before = state.chain.get(writer, objects.FIRST)
-                commits, last, broken = await log.read(self._engine, self.id, self.keys.log, writer, part, before)
-                await self._fold(state, commits)
-                state.chain[writer] = last
-                if broken:
-                    self._broken.add(writer)
-                if len(commits) < len(part):
-                    break
-                await asyncio.sleep(0)
-
-    async def _fold(self, state: State, commits: Sequence[Commit]) -> None:
-        await state.bring(commits)
-        for commit in commits:
-            state.fold(commit)
-            self._clock.read(commit.time)
+    @property
+    def is_sound(self) -> bool:
+        """Whether all that the last look met could be read; else nothing may be taken for unneeded."""
+        return self._follower.is_sound
 
     # -- writing
 
@@ -220,7 +183,7 @@ class Account:
         except EngineError:
             self._stale = True
             raise
-        await self._fold(self._state, [commit])
+        await self._follower.fold(self._state, [commit])
         self._state.chain[commit.writer] = self._writer.last_digest
         return commit
 
@@ -250,17 +213,35 @@ class Account:
     @property
     def checkpoint_is_due(self) -> bool:
         """Whether enough was folded since the last checkpoint to make the next opening slow."""
-        return self._state is not None and self._state.journal.size - self._checkpointed >= CHECKPOINT_RECORDS
+        state = self._state
+        return state is not None and (
+            state.records_since >= CHECKPOINT_RECORDS or state.bytes_since >= CHECKPOINT_BYTES
+        )
 
     async def checkpoint(self) -> None:
-        """Write a checkpoint of what is folded."""
-        async with self._turn:
-            if self._state is None:
-                return
-            now = self._clock.tick()
-            await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, now)
-            self._checkpointed = self._state.journal.size
+        """Write a checkpoint of everything durable, unless the account is not open."""
+        if self._state is not None:
+            async with self.turn():
+                await self.write_checkpoint()
+
+    async def write_checkpoint(self) -> None:
+        """Write a checkpoint of what is folded; inside a turn."""
+        assert self._state is not None  # noqa: S101  # a turn has it
+        assert self._turn.locked()  # noqa: S101
+        name = await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, self._clock.tick())
+        self._follower.wrote(name, self._state)
+
+    async def refs_of(self, name: str) -> list[PageRef]:
+        """Return the pages that checkpoint *name* names.  Raises `NotFound`, `SealError`."""
+        return (await self._follower.load(name)).base.refs
 
     async def close(self) -> None:
         """Wait for a write that is under way."""
         await self._writer.finish()
+
+
+def _is_page(key: str) -> bool:
+    try:
+        return paths.parse(key).kind is paths.Kind.PAGE
+    except paths.MalformedName:
+        return False

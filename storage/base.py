@@ -210,7 +210,9 @@ class Base:
         old = self.refs[at] if self.refs else None
         items = {item.id: item for item in (await self._page(old)).items()} if old else {}
         items.update((item_id, touched[item_id]) for item_id in ids)
-        ordered = [items[item_id] for item_id in sorted(items)]
+        ordered = [items[item_id] for item_id in sorted(items) if not items[item_id].is_empty]
+        if not ordered:
+            return []
         rows = list(map(pack_row, ordered))
         is_last = at >= len(self.refs) - 1
         fresh = {item_id: pack_one(contents[item_id]) for item_id in ids if item_id in contents}

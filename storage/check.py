@@ -62,7 +62,7 @@ async def check_store(vault: Vault, report: Report) -> None:
         names = await listed(engine, paths.account_prefix(account), report)
         report.accounts += 1
         await _check_keys(vault, account, report)
-        covered = await _check_checkpoints(engine, names[Kind.CHECKPOINT], report)
+        covered = await _check_checkpoints(engine, [*names[Kind.CHECKPOINT], *names[Kind.OLD_CHECKPOINT]], report)
         await _check_log(engine, names[Kind.LOG], covered, report)
 
 

@@ -28,7 +28,8 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
     names = await listed(engine, paths.account_prefix(account.id), Report())
     sizes = {entry.key: entry.size for entries in names.values() for entry in entries}
     report.opened += 1
-    used_pages = await _check_pages(engine, account, names[Kind.CHECKPOINT], report)
+    roots = [*names[Kind.CHECKPOINT], *names[Kind.OLD_CHECKPOINT]]
+    used_pages = await _check_pages(engine, account, roots, report)
     used: set[str] = set()
     try:
         async with account.turn() as state:

@@ -1,10 +1,10 @@
 """Checkpoints: the folded state, sealed, so that opening an account reads a page or two instead of its whole log.
 
-    a/<account>/ck/<time><random>      the root: everything small, and the directory of pages
-    a/<account>/page/<random>          pages of rows, pages of contents (`pages.py`); shared by successive checkpoints
+    a/<account>/log/folded/<time><random>   the root: everything small, and the directory of pages
+    a/<account>/page/<random>               pages of rows, pages of contents (`pages.py`), shared by successive roots
 
-Whoever holds the keys may write one at any time, several nodes at once: all are true, and any one with the log after
-it is the whole account.  Pages first, root last: a crash leaves pages that nobody names.
+Whoever holds the keys may write one at any time, several nodes at once: all are true, and readers join them
+(`joining.py`).  Pages first, root last: a crash leaves pages that nobody names.
 """
 
 import hashlib
@@ -111,8 +111,17 @@ class SealedPages:
 
 
 async def names(engine: Engine, account: str) -> list[str]:
-    """Return the names of all checkpoints, the one of the latest state last."""
-    prefix = paths.prefix(paths.Kind.CHECKPOINT, account)
+    """Return the names of all checkpoints, the one of the latest state last (about: clocks name them).
+
+    Those of the first versions count only where there is no other.  One listing, mostly.
+    """
+    for kind in paths.CHECKPOINTS:
+        if found := await _listed(engine, paths.prefix(kind, account)):
+            return found
+    return []
+
+
+async def _listed(engine: Engine, prefix: str) -> list[str]:
     found: list[str] = []
     while page := await engine.list(prefix, found[-1] if found else "", engine.list_page):
         found += [entry.key for entry in page]
@@ -123,7 +132,7 @@ async def names(engine: Engine, account: str) -> list[str]:
 
 def _is_ours(name: str) -> bool:
     try:
-        return paths.parse(name).kind is paths.Kind.CHECKPOINT
+        return paths.parse(name).kind in paths.CHECKPOINTS
     except paths.MalformedName:  # whatever somebody put there: it must not lock the user out
         return False
 
@@ -141,12 +150,14 @@ async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, nam
     root = msgpack.unpackb(seal.open_(key, _sealed_name(name, data[:end]), data[end:]))
     commits, chain, time, refs, folders, views, devices, sends, journal = root[:9]
     state = State(Base(pages, [PageRef(*ref) for ref in refs]))
+    state.rest_on(state.base, name, commits)
     state.commits, state.chain, state.time = commits, chain, time
     state.folders = Folders.unpack(folders)
     state.views = Views.unpack(views)
     state.devices = _unpack_devices(devices)
     state.sends = Sends.unpack(sends)
     state.journal = Journal.unpack(journal)
+    state.purged = _unpack_purged(root[9]) if len(root) > 9 else {}
     return state
 
 
@@ -157,8 +168,10 @@ async def write(
     state: State,
     now: int | None = None,
     moved: Mapping[str, Moved] = NOTHING,
-) -> None:
-    """Write a checkpoint of *state*, which then rests on it: its overlay is empty.  Nobody may fold meanwhile.
+) -> str:
+    """Write a checkpoint of *state*, which then rests on it: its overlay is empty.  Return its name.
+
+    Nobody may fold meanwhile.
 
     *now* (hybrid clock; default: the state's own time) dates it and decides which sends are forgotten.  A forged
     delivery may drag the state's time to the end of days, but not the clock of whoever read it.  *moved*: contents, by
@@ -179,17 +192,24 @@ async def write(
         _pack_devices(state.devices),
         state.sends.pack(now),
         journal.pack(),
+        state.purged,
     ]
     name = paths.checkpoint(account, f"{now:016x}{paths.new_id()}")
     used = sum(ref.size_bytes for ref in base.refs)
     header = Clear(used, sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs), state.commits).pack()
     plain = bytes(msgpack.packb(root))
     await engine.put(name, header + seal.seal(key, _sealed_name(name, header), plain, compress=True))
-    state.base, state.journal, state.touched, state.fresh = base, journal, {}, {}
+    state.rest_on(base, name, state.commits)
+    state.journal, state.touched, state.fresh = journal, {}, {}
+    return name
 
 
 def _sealed_name(name: str, header: bytes) -> str:
     return f"{name}#{hashlib.blake2b(header, digest_size=16).hexdigest()}"
+
+
+def _unpack_purged(packed: dict[str, dict[str, list[int]]]) -> dict[str, dict[str, tuple[int, int]]]:
+    return {folder: {writer: (n, place) for writer, (n, place) in cursor.items()} for folder, cursor in packed.items()}
 
 
 def _pack_devices(devices: Devices) -> dict[str, dict[str, list[Any]]]:

@@ -15,7 +15,7 @@ import structlog
 from storage import blobs, checkpoint, log, objects, paths
 from storage.clock import Clock
 from storage.directories.directory import Directory
-from storage.engine import Engine
+from storage.engine import Engine, NotFound
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from storage.folders import INBOX, JUNK
 from storage.ids import delivered_item
@@ -50,7 +50,8 @@ class Recipient:
 class _Count:
     """What is known of an account's usage: up to which commits it is counted."""
 
-    checkpoint: str | None
+    checkpoints: list[str]
+    """Those that were there; others mean that it is to be counted anew."""
     used_bytes: int = 0
     commits: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
@@ -143,13 +144,17 @@ class Delivery:
         return writer
 
     async def _used(self, account_id: str) -> int:
-        """Return how many bytes the account holds: the newest checkpoint's sum, and the changes since."""
-        name = await checkpoint.newest(self._engine, account_id)
+        """Return how many bytes the account holds: a checkpoint's sum, and the changes since."""
         known = self._counts.get(account_id)
-        if known is None or known.checkpoint != name:
-            known = await self._counted(account_id, name)
+        listing = await log.listing(self._engine, account_id, known.commits if known else {})
+        names = listing.checkpoints
+        if not names:  # perhaps there is one of the first versions
+            names = known.checkpoints if known else await checkpoint.names(self._engine, account_id)
+        if known is None or known.checkpoints != names:
+            known = await self._counted(account_id, names)
+            listing = await log.listing(self._engine, account_id, known.commits)
         _remember(self._counts, account_id, known)
-        for writer, numbers in (await log.tail(self._engine, account_id, known.commits)).items():
+        for writer, numbers in listing.following(known.commits).items():
             for n in numbers:
                 if writer in known.broken:
                     break
@@ -161,22 +166,26 @@ class Delivery:
                     known.commits[writer] = n
         return known.used_bytes
 
-    async def _counted(self, account_id: str, name: str | None) -> _Count:
-        known = _Count(name)
-        if name is not None:
+    async def _counted(self, account_id: str, names: list[str]) -> _Count:
+        """Count anew from that checkpoint which covers most: the log before it may be gone."""
+        known = _Count(names)
+        for name in names:
             try:
                 clear = await checkpoint.fetch_clear(self._engine, name)
+            except NotFound:  # superseded just now
+                continue
             except SealError as error:  # then the log alone counts: mail must not wait for a repair
                 _log.error("delivery.checkpoint_damaged", account=account_id, error=str(error))
-            else:
+                continue
+            if sum(clear.commits.values()) >= sum(known.commits.values()):
                 known.used_bytes, known.commits = clear.used_bytes, dict(clear.commits)
         return known
 
     async def _change(self, name: str) -> int | None:
-        """Return by how much a commit changed the usage; None where its writer's log is broken."""
+        """Return by how much a commit changed the usage; None where its writer's log is broken, or was collected."""
         try:
             return objects.read_header(await self._engine.get(name, 0, objects.HEADER_BYTES)).usage_bytes
-        except objects.BrokenObject:
+        except (objects.BrokenObject, NotFound):
             return None
 
     async def close(self) -> None:

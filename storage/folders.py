@@ -138,6 +138,18 @@ class Folders:
         if present is None or (present.stamp, present.rid) < (stamp, rid):
             registers[record.name] = Register(stamp, rid, record.value, record.device)
 
+    def join(self, other: "Folders") -> None:
+        """Take whatever *other* has folded."""
+        self._tree = None
+        for folder, registers in other.registers.items():
+            mine = self.registers.setdefault(folder, {})
+            for name, register in registers.items():
+                known = mine.get(name)
+                if known is None or (known.stamp, known.rid) < (register.stamp, register.rid):
+                    mine[name] = register
+        for folder, rid in other.gone.items():
+            self.gone[folder] = min(rid, self.gone.get(folder, rid))
+
     def tree(self) -> Mapping[str, Folder]:
         """Return every folder that is there, parents mended and names made unique."""
         if self._tree is None:

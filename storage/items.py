@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from storage.cursor import Rid
+from storage.cursor import Cursor, Rid, covers
 from storage.records import Added, Set, Stamp, Value, own_stamp
 from storage.views import Floor
 
@@ -92,11 +92,59 @@ class Item:
         self.registers[record.name] = Register(stamp, rid, value, record.device)
         return True
 
+    def join(self, other: "Item") -> "Item":
+        """Return the row that has folded what either of the two has."""
+        joined = self.copy()
+        known = {add.rid for add in self.adds}
+        joined.adds += [add for add in other.adds if add.rid not in known]
+        joined.adds.sort(key=lambda add: (add.stamp, add.rid))
+        for name, register in other.registers.items():
+            mine = joined.registers.get(name)
+            if mine is None or (mine.stamp, mine.rid) < (register.stamp, register.rid):
+                joined.registers[name] = register
+        for folder, rids in other.entries.items():
+            for rid in rids:
+                joined._enter(folder, rid)
+        return joined
+
+    def outside(self, cursor: Cursor) -> "Item":
+        """Return what the records outside *cursor* alone make of the row: of one that was purged at *cursor*."""
+        entries = {folder: [rid for rid in rids if not covers(cursor, rid)] for folder, rids in self.entries.items()}
+        return Item(
+            self.id,
+            [add for add in self.adds if not covers(cursor, add.rid)],
+            {name: register for name, register in self.registers.items() if not covers(cursor, register.rid)},
+            {folder: rids for folder, rids in entries.items() if rids},
+        )
+
+    def rids(self) -> Iterator[Rid]:
+        """Yield every record that the row keeps, some more than once."""
+        for add in self.adds:
+            yield add.rid
+        for register in self.registers.values():
+            yield register.rid
+        for rids in self.entries.values():
+            yield from rids
+
+    @property
+    def content_rid(self) -> Rid | None:
+        """The record whose content is the item's; None when it has none."""
+        changed = self.registers.get("content")
+        if changed:
+            return changed.rid
+        first = self._first_content()
+        return first.rid if first else None
+
     def _enter(self, folder: str, rid: Rid) -> None:
         entered = self.entries.setdefault(folder, [])
         if rid not in entered:
             entered.append(rid)
             entered.sort()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no record is left of it: then it stands for a row that was purged."""
+        return not self.adds and not self.registers
 
     @property
     def exists(self) -> bool:

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from typing import Any
 
-from storage.cursor import Cursor, Rid
+from storage.cursor import WHOLE, Cursor, Rid
 
 ENTRIES_KEPT = 1024
 """How many entries a checkpoint carries on."""
@@ -35,6 +35,23 @@ class Journal:
                 return
         listed.insert(place, (*at, rid.time, item))
         self.size += 1
+
+    def join(self, other: "Journal", commits: Mapping[str, int]) -> "Journal":
+        """Return a journal of what either of the two lists; *commits* are those that this one has folded."""
+        joined = Journal(self._entries, self._since)
+        for writer, since in other._since.items():
+            if since > (commits.get(writer, 0), WHOLE):  # between the two lies what neither lists
+                joined._since[writer] = max(since, self._since.get(writer, since))
+                listed = joined._entries.pop(writer, [])
+                joined.size -= len(listed)
+                kept = [entry for entry in listed if entry[:2] > joined._since[writer]]
+                if kept:
+                    joined._entries[writer] = kept
+                    joined.size += len(kept)
+        for writer, listed in other._entries.items():
+            for n, place, time, item in listed:
+                joined.add(Rid(time, writer, n, place), item)
+        return joined
 
     def after(self, cursor: Cursor) -> set[str] | None:
         """Return the items of all records outside *cursor*; None when the journal does not reach back so far."""

@@ -6,7 +6,8 @@
 one that stays unknown retires the writer, and the next commit begins another: nothing more is written behind
 what may or may not be there.  Deliveries that come while one is under way share the next commit.
 
-*Reading.*  A reader folds each writer's commits in their order and waits at a gap.  Every object names the hash of its
+*Reading.*  A reader folds each writer's commits in their order and waits at a gap, unless a checkpoint in the same
+listing covers it: then they were collected.  Every object names the hash of its
 predecessor; where that breaks, the writer's log ends for this reader (and is reported), the account goes on.
 """
 
@@ -125,7 +126,7 @@ class Writer:
             return
         self.n += 1
         self._before = objects.digest(data)
-        commit, place = Commit(self.id, self.n, time, records), 0
+        commit, place = Commit(self.id, self.n, time, records, len(data)), 0
         for pending in batch:
             if not pending.done.cancelled():
                 pending.done.set_result((commit, place))
@@ -169,30 +170,55 @@ def _fail(batch: Sequence[_Pending], error: BaseException) -> None:
             pending.done.set_exception(error)
 
 
-async def tail(engine: Engine, account: str, known: Mapping[str, int]) -> dict[str, list[int]]:
-    """List the commits after *known*: `{writer: [n, …]}`, each list without gaps from the first unknown one on.
+@dataclass(slots=True)
+class Listing:
+    """What one listing of a log shows: commits that were not known yet, and the checkpoints behind them."""
+
+    numbers: dict[str, list[int]]
+    """By writer, in order, and maybe with gaps: of what was collected, or is still on its way."""
+    checkpoints: list[str]
+    """All names, the one of the latest state last (about: clocks name them)."""
+
+    def following(self, known: Mapping[str, int]) -> dict[str, list[int]]:
+        """Return the commits after *known* that can be folded: each list without gaps from the first unknown one on."""
+        found = {writer: _following(numbers, known.get(writer, 0)) for writer, numbers in self.numbers.items()}
+        return {writer: numbers for writer, numbers in found.items() if numbers}
+
+
+def _following(numbers: Sequence[int], known: int) -> list[int]:
+    following: list[int] = []
+    for n in numbers:
+        if n == known + 1 + len(following):
+            following.append(n)
+    return following
+
+
+async def listing(engine: Engine, account: str, known: Mapping[str, int]) -> Listing:
+    """List the commits after *known*, then the checkpoints, in this order: what is missing there is covered here.
 
     Cost: one listing when at most a page of objects is there; else each known writer's past is skipped by a listing.
     """
     prefix = paths.prefix(paths.Kind.LOG, account)
-    found: dict[str, list[int]] = {}
+    found = Listing({}, [])
     after = prefix
     past = ""  # the last known commit of the writer being listed: up to it nothing is looked at
+    writer = ""
     while True:
         page = await engine.list(prefix, after, engine.list_page)
         for entry in page:
             name = None if entry.key <= past else _parsed(entry.key)
             if name is None:
                 continue
-            seen = known.get(name.id, 0)
-            if name.id not in found:
-                found[name.id] = []
-                past = paths.log(account, name.id, seen) if seen else past
-            listed = found[name.id]
-            if name.n == (listed[-1] if listed else seen) + 1:
-                listed.append(name.n)
+            if name.kind is paths.Kind.CHECKPOINT:
+                found.checkpoints.append(entry.key)
+                continue
+            if name.id != writer:
+                writer, seen = name.id, known.get(name.id, 0)
+                past = paths.log(account, writer, seen) if seen else past
+            if name.n > known.get(writer, 0):
+                found.numbers.setdefault(writer, []).append(name.n)
         if len(page) < engine.list_page:
-            return {writer: numbers for writer, numbers in found.items() if numbers}
+            return found
         after = max(page[-1].key, past)
 
 

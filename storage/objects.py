@@ -129,7 +129,7 @@ def open_commit(name: str, writer: str, n: int, keys: LogKeys, before: bytes, da
         raise BrokenObject("its time is no stamp")
     if header.delivered and not all(map(_may_be_delivered, records)):
         raise BrokenObject("sealed to the public key, but says more than that mail came")
-    return Commit(writer, n, time, records)
+    return Commit(writer, n, time, records, len(data))
 
 
 def _may_be_delivered(record: Record) -> bool:

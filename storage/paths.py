@@ -1,16 +1,20 @@
 """The names of all objects: made here, and read back here.  `FORMAT.md` lists them.
 
     a/<account>/log/<writer>/<n>            one commit; n counts from 1 without gaps
-    a/<account>/ck/<id>                     a checkpoint        a/<account>/page/<id>   a page of it
+    a/<account>/log/folded/<id>             a checkpoint        a/<account>/page/<id>   a page of it
+    a/<account>/ck/<id>                     a checkpoint of the first versions; none is written any more
     a/<account>/mark/<id>                   a cursor that views name
     a/<account>/blob/<id>                   the contents of one item
     a/<account>/pack/<id>                   the contents of many items, one after the other
     a/<account>/slot/<slot>/<version>       a password's way to the master key
     a/<account>/ring/<version>              the private keys    a/<account>/public/<version>  the public one
     a/<account>/claim/<id>                  the account is being created
-    a/<account>/usage                       bytes and counts
+    a/<account>/seen                        what the collector noted as unneeded, and when
     feed/<node>/<n>                         what a node changed
     probe/<id>                              tests of the engine at start
+
+Checkpoints lie behind all writers of the log (`folded` sorts after every hexadecimal digit), so that one listing of the
+log brings first its commits and then the checkpoints: a commit that it no longer shows is in a checkpoint that it does.
 
 <account> is 32 hexadecimal digits, a keyed hash of the user's address: no name of a user is in any key.  <writer> and
 <node> are 16, n is 10 (so that key order is number order), other ids are 16 to 64 digits or small letters.  A <version>
@@ -35,7 +39,8 @@ class Kind(StrEnum):
     """What an object is, as its name says."""
 
     LOG = "log"
-    CHECKPOINT = "ck"
+    CHECKPOINT = "log/folded"
+    OLD_CHECKPOINT = "ck"
     PAGE = "page"
     MARK = "mark"
     BLOB = "blob"
@@ -44,7 +49,7 @@ class Kind(StrEnum):
     RING = "ring"
     PUBLIC = "public"
     CLAIM = "claim"
-    USAGE = "usage"
+    SEEN = "seen"
     FEED = "feed"
     PROBE = "probe"
 
@@ -93,6 +98,7 @@ _ACCOUNT = re.compile("[0-9a-f]{32}")
 _SHAPES = {  # what follows the kind
     Kind.LOG: f"/(?P<id>{_WRITER})/(?P<n>{_NUMBER})",
     Kind.CHECKPOINT: f"/(?P<id>{_ID})",
+    Kind.OLD_CHECKPOINT: f"/(?P<id>{_ID})",
     Kind.PAGE: f"/(?P<id>{_ID})",
     Kind.MARK: f"/(?P<id>{_ID})",
     Kind.BLOB: f"/(?P<id>{_ID})",
@@ -101,12 +107,13 @@ _SHAPES = {  # what follows the kind
     Kind.RING: f"/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
     Kind.PUBLIC: f"/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
     Kind.CLAIM: f"/(?P<id>{_ID})",
-    Kind.USAGE: "",
+    Kind.SEEN: "",
     Kind.FEED: f"/(?P<id>{_WRITER})/(?P<n>{_NUMBER})",
     Kind.PROBE: f"/(?P<id>{_ID})",
 }
 _PATTERNS = {kind: re.compile(shape) for kind, shape in _SHAPES.items()}
 _OUTSIDE_ACCOUNTS = (Kind.FEED, Kind.PROBE)
+CHECKPOINTS = (Kind.CHECKPOINT, Kind.OLD_CHECKPOINT)
 
 ACCOUNTS = "a/"
 """The prefix of everything that belongs to an account."""
@@ -189,9 +196,9 @@ def claim(account: str, id_: str) -> str:
     return make(Name(Kind.CLAIM, account, id_))
 
 
-def usage(account: str) -> str:
-    """Name the account's bytes and counts."""
-    return make(Name(Kind.USAGE, account))
+def seen(account: str) -> str:
+    """Name the collector's notes."""
+    return make(Name(Kind.SEEN, account))
 
 
 def feed(node: str, n: int) -> str:
@@ -209,8 +216,8 @@ def prefix(kind: Kind, account: str = "", id_: str = "") -> str:
 
     Ends in `/`.  Raises `MalformedName`.
     """
-    if kind is Kind.USAGE:
-        raise MalformedName("an account's usage is one object")
+    if kind is Kind.SEEN:
+        raise MalformedName("a collector's notes are one object")
     start = _start(kind, account) + "/"
     if not id_:
         return start
@@ -221,7 +228,7 @@ def prefix(kind: Kind, account: str = "", id_: str = "") -> str:
 
 def account_prefix(account: str) -> str:
     """Return what every name of an account begins with."""
-    return _start(Kind.USAGE, account).removesuffix(Kind.USAGE)
+    return _start(Kind.SEEN, account).removesuffix(Kind.SEEN)
 
 
 def make(name: Name) -> str:
@@ -239,9 +246,11 @@ def make(name: Name) -> str:
 
 def parse(text: str) -> Name:
     """Take a name apart.  Raises `MalformedName` for whatever `make` does not make."""
-    parts = text.split("/", 3)
+    parts = text.split("/", 4)
     if parts[0] == "a" and len(parts) > 2:
         account, word = parts[1], parts[2]
+        if parts[2:4] == Kind.CHECKPOINT.split("/"):
+            word = Kind.CHECKPOINT
         if not _ACCOUNT.fullmatch(account) or word in _OUTSIDE_ACCOUNTS:
             raise MalformedName(f"not an account's object: {text[:512]!r}")
     else:

@@ -63,6 +63,14 @@ class Sends:
             known = send.outcomes.get((record.writer, record.n), False)
             send.outcomes[record.writer, record.n] = known or record.taken
 
+    def join(self, other: "Sends") -> None:
+        """Take whatever *other* remembers."""
+        for send_id, theirs in other.by_id.items():
+            send = self.by_id.setdefault(send_id, Send())
+            send.intents.update(theirs.intents)
+            for key, taken in theirs.outcomes.items():
+                send.outcomes[key] = send.outcomes.get(key, False) or taken
+
     def alike(self, prefix: str, message_id: str, digest: bytes) -> Iterator[tuple[Send, Key, Intent]]:
         """Yield the intents of the same Message-ID or the same bytes, of sends whose id begins with *prefix*."""
         for send_id, send in self.by_id.items():

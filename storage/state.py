@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from storage.base import Base
-from storage.cursor import Cursor, Rid, covers, whole
+from storage.clock import stamp_ms
+from storage.cursor import Cursor, Rid, covers, dominates, whole
 from storage.folders import TRASH, Folders
 from storage.items import Item, Register
 from storage.journal import Journal
@@ -44,6 +45,8 @@ class Commit:
     n: int
     time: int
     records: Sequence[Record]
+    size_bytes: int = field(default=0, compare=False)
+    """Of its log object."""
 
     def rids(self) -> list[Rid]:
         """Return each record's id, in order."""
@@ -63,6 +66,20 @@ class Devices:
         known = registers.get(record.name)
         if known is None or known[:2] < register[:2]:
             registers[record.name] = register
+
+    def join(self, other: "Devices") -> None:
+        """Take whatever *other* has folded."""
+        for device, registers in other.registers.items():
+            mine = self.registers.setdefault(device, {})
+            for name, register in registers.items():
+                known = mine.get(name)
+                if known is None or known[:2] < register[:2]:
+                    mine[name] = register
+
+    def active_ms(self, device: str) -> int:
+        """Return when anything was remembered of *device* last, in milliseconds since 1970."""
+        registers = self.registers.get(device, {})
+        return stamp_ms(max((register.rid.time for register in registers.values()), default=0))
 
     def forgotten(self, device: str) -> int:
         """Return the time at which *device* was last forgotten, or 0."""
@@ -90,6 +107,12 @@ class State:
 
     def __init__(self, base: Base) -> None:
         self.base = base
+        self.root = ""
+        """The checkpoint that the base is of; none at first."""
+        self.rooted: dict[str, int] = {}
+        """How many commits of each writer the base has folded."""
+        self.records_since = self.bytes_since = 0
+        """How many records, in how many bytes of the log, were folded since then."""
         self.commits: dict[str, int] = {}
         """How many commits of each writer are folded."""
         self.chain: dict[str, bytes] = {}
@@ -103,6 +126,8 @@ class State:
         self.views = Views()
         self.devices = Devices()
         self.sends = Sends()
+        self.purged: dict[str, dict[str, tuple[int, int]]] = {}
+        """For each folder, up to where removals of its former members were purged: no row tells of them any more."""
 
     @property
     def head(self) -> dict[str, tuple[int, int]]:
@@ -130,6 +155,8 @@ class State:
             self._offer(rid, record)
         self.commits[commit.writer] = max(self.commits.get(commit.writer, 0), commit.n)
         self.time = max(self.time, commit.time)
+        self.records_since += len(commit.records)
+        self.bytes_since += commit.size_bytes
 
     def snapshot(self) -> "State":
         """Return what can be read on after the turn is over: rows and contents stay those of now.
@@ -176,7 +203,16 @@ class State:
             case Sending() | Sent():
                 self.sends.offer(rid, record)
 
+    def rest_on(self, base: Base, root: str, rooted: dict[str, int]) -> None:
+        """Take another *base*, of checkpoint *root*, which has folded *rooted*."""
+        self.base, self.root, self.rooted = base, root, dict(rooted)
+        self.records_since = self.bytes_since = 0
+
     # -- asking
+
+    def tells_all(self, folder: str, seen: Cursor) -> bool:
+        """Tell whether every removal from *folder* outside *seen* is still known: else its device must begin anew."""
+        return dominates(seen, self.purged.get(folder, {}))
 
     async def items(self, item_ids: Iterable[str]) -> dict[str, Item]:
         """Return the rows of those of *item_ids* that exist."""

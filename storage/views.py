@@ -18,7 +18,7 @@ Each of the three, once false, stays false whatever is read later: so views can 
 reading ends the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -185,6 +185,16 @@ class Views:
             self._drop(lineage, [key for key, view in lineage.views.items() if is_over or view.generation < least])
             if not lineage.views:
                 del lineages[name]
+
+    def join(self, other: "Views") -> None:
+        """Take every view of *other*, and let go of those that are over."""
+        for view_id, view in other._views.items():
+            self.add(Rid(other._times[view_id], *view_id), view)
+
+    def all(self) -> Iterator[tuple[int, View]]:
+        """Yield every living view with the time (hybrid clock) at which it was made."""
+        for view_id, view in self._views.items():
+            yield self._times[view_id], view
 
     def get(self, view_id: ViewId) -> View | None:
         """Return the living view of that id, or None."""

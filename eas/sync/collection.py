@@ -46,7 +46,7 @@ def living_view(state: State, key: ViewId, device: str, folder: str) -> View:
     Raises `UnknownKey`, `LostView`; only after a fresh listing may the device be told of either.
     """
     view = state.views.get(key)
-    if view is not None:
+    if view is not None and state.tells_all(view.folder, view.cursor):
         return view
     begins_anew = state.devices.forgotten(device) and state.views.newest(device, folder) is None
     if state.commits.get(key.writer, 0) < key.n and not begins_anew:

@@ -92,7 +92,7 @@ class Stored:
 async def load(vault: Vault, account: str) -> Stored:
     """Read all key objects: one listing, one read of all that it names.  Raises `EngineError`."""
     for _ in range(_LOADS_MAX):
-        # `public`, `ring` and `slot` follow each other in key order, and only `usage` comes after them.
+        # `public`, `ring` and `slot` follow each other in key order, with the collector's notes among them.
         after = paths.prefix(Kind.PUBLIC, account)
         listed = [entry.key for entry in await vault.engine.list(paths.account_prefix(account), start_after=after)]
         names = [name for name in listed if _is_ours(name)]

@@ -50,7 +50,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def checkpoints(house: House, account: Account) -> int:
-    return len(await house.store.engine.list(f"a/{account.id}/ck/"))
+    return len(await house.store.engine.list(f"a/{account.id}/log/folded/"))
 
 
 async def test_a_checkpoint_is_written_when_it_is_due(house: House) -> None:

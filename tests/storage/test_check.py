@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import check, check_account
+from storage import check, check_account, paths
 from storage.account import Account
 from storage.check import Report, check_store, listed
 from storage.directories.accounts_file import StaticAccount, add_accounts
@@ -37,7 +37,7 @@ class Checked:
         return engine.objects.contents
 
     def names(self, kind: Kind) -> list[str]:
-        return sorted(name for name in self.contents if f"/{kind}/" in name)
+        return sorted(name for name in self.contents if f"/{kind}/" in name and paths.parse(name).kind is kind)
 
     async def remove(self, name: str) -> None:
         await self.store.engine.delete([name])

@@ -74,6 +74,8 @@ class Reader:
         before: dict[str, bytes] = {}
         numbers: Counter[str] = Counter()
         for name in self.names("log/"):
+            if "/log/folded/" in name:
+                continue
             data, (writer, n) = self.store[name], name.split("/")[-2:]
             magic, version, delivered, epoch, chain, _ = struct.unpack(">2sBBH16sq", data[:30])
             assert (magic, version, epoch) == (b"PB", 1, 1)
@@ -88,7 +90,7 @@ class Reader:
         return found
 
     def root(self) -> list[Any]:
-        name = self._last("ck/")
+        name = self._last("log/folded/")
         data = self.store[name]
         magic, version, _, _, items, size = struct.unpack(">2sBBqqI", data[:24])
         assert (magic, version, items) == (b"PK", 1, 2)

@@ -22,7 +22,7 @@ from tests.support.engines import CountingEngine, Crash, CrashingEngine, Wrapped
 async def everything(engine: MemoryEngine | WrappedEngine) -> dict[str, list[Commit]]:
     """Return every writer's commits."""
     found = {}
-    for name, numbers in (await log.tail(engine, ACCOUNT, {})).items():
+    for name, numbers in ((await log.listing(engine, ACCOUNT, {})).following({})).items():
         commits, _, broken = await log.read(engine, ACCOUNT, KEYS.log, name, numbers, FIRST)
         assert not broken
         found[name] = commits
@@ -233,10 +233,10 @@ async def test_a_gap_is_waited_for() -> None:
     for n in range(1, 5):
         await one.append([mail(f"{n}item")])
     await engine.delete([paths.log(ACCOUNT, one.id, 2)])
-    assert await log.tail(engine, ACCOUNT, {}) == {one.id: [1]}
-    assert await log.tail(engine, ACCOUNT, {one.id: 1}) == {}
+    assert (await log.listing(engine, ACCOUNT, {})).following({}) == {one.id: [1]}
+    assert (await log.listing(engine, ACCOUNT, {one.id: 1})).following({one.id: 1}) == {}
     await engine.put(*engine.puts[1])
-    assert await log.tail(engine, ACCOUNT, {one.id: 1}) == {one.id: [2, 3, 4]}
+    assert (await log.listing(engine, ACCOUNT, {one.id: 1})).following({one.id: 1}) == {one.id: [2, 3, 4]}
 
 
 async def test_what_is_listed_and_not_found_ends_the_reading_without_harm() -> None:
@@ -340,7 +340,9 @@ async def test_the_tail_is_what_is_there_and_not_known(counts: dict[str, tuple[i
     known = {name: min(seen, length) for name, (length, seen) in counts.items() if seen}
     expected = {name: list(range(known.get(name, 0) + 1, length + 1)) for name, (length, _) in counts.items()}
     engine = MemoryEngine(store, list_page)
-    assert await log.tail(engine, ACCOUNT, known) == {name: numbers for name, numbers in expected.items() if numbers}
+    assert (await log.listing(engine, ACCOUNT, known)).following(known) == {
+        name: numbers for name, numbers in expected.items() if numbers
+    }
 
 
 async def test_names_that_are_none_of_ours_do_not_lock_the_user_out() -> None:
@@ -351,7 +353,7 @@ async def test_names_that_are_none_of_ours_do_not_lock_the_user_out() -> None:
     for list_page in (1, 2, 64):
         engine = MemoryEngine(store, list_page)
         await _written(engine, {"a" * 16: 3})
-        assert await log.tail(engine, ACCOUNT, {}) == {"a" * 16: [1, 2, 3]}
+        assert (await log.listing(engine, ACCOUNT, {})).following({}) == {"a" * 16: [1, 2, 3]}
         for n in (1, 2, 3):
             store.delete(paths.log(ACCOUNT, "a" * 16, n))
 
@@ -364,14 +366,14 @@ async def test_a_long_past_is_skipped_not_listed() -> None:
     store.put(paths.log(ACCOUNT, "9" * 16, 1), b"")
     engine = CountingEngine(MemoryEngine(store, list_page=64))
     known = {"5" * 16: 998, "1" * 16: 1}
-    assert await log.tail(engine, ACCOUNT, known) == {"5" * 16: [999, 1000], "9" * 16: [1]}
+    assert (await log.listing(engine, ACCOUNT, known)).following(known) == {"5" * 16: [999, 1000], "9" * 16: [1]}
     assert engine.calls == {"list": 2}
 
 
 async def test_a_short_log_costs_one_listing() -> None:
     engine = CountingEngine(MemoryEngine(list_page=64))
     await _written(engine.engine, dict.fromkeys([f"{digit:x}" * 16 for digit in range(9)], 7))  # type: ignore[arg-type]
-    assert len(await log.tail(engine, ACCOUNT, {})) == 9
+    assert len((await log.listing(engine, ACCOUNT, {})).following({})) == 9
     assert engine.calls == {"list": 1}
 
 

@@ -18,7 +18,8 @@ VERSION = Version(5, "89abcdef")
 
 NAMES = {
     f"a/{ACCOUNT}/log/{WRITER}/000000000a": Name(Kind.LOG, ACCOUNT, WRITER, 10),
-    f"a/{ACCOUNT}/ck/{ID}": Name(Kind.CHECKPOINT, ACCOUNT, ID),
+    f"a/{ACCOUNT}/log/folded/{ID}": Name(Kind.CHECKPOINT, ACCOUNT, ID),
+    f"a/{ACCOUNT}/ck/{ID}": Name(Kind.OLD_CHECKPOINT, ACCOUNT, ID),
     f"a/{ACCOUNT}/page/{ID}": Name(Kind.PAGE, ACCOUNT, ID),
     f"a/{ACCOUNT}/mark/{ID}": Name(Kind.MARK, ACCOUNT, ID),
     f"a/{ACCOUNT}/blob/{ID}": Name(Kind.BLOB, ACCOUNT, ID),
@@ -27,7 +28,7 @@ NAMES = {
     f"a/{ACCOUNT}/ring/0000000005-89abcdef": Name(Kind.RING, ACCOUNT, "", 5, "89abcdef"),
     f"a/{ACCOUNT}/public/0000000005-89abcdef": Name(Kind.PUBLIC, ACCOUNT, "", 5, "89abcdef"),
     f"a/{ACCOUNT}/claim/{ID}": Name(Kind.CLAIM, ACCOUNT, ID),
-    f"a/{ACCOUNT}/usage": Name(Kind.USAGE, ACCOUNT),
+    f"a/{ACCOUNT}/seen": Name(Kind.SEEN, ACCOUNT),
     f"feed/{WRITER}/ffffffffff": Name(Kind.FEED, "", WRITER, NUMBER_MAX),
     f"probe/{ID}": Name(Kind.PROBE, "", ID),
 }
@@ -97,10 +98,10 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         lambda: paths.slot(ACCOUNT, ID, Version(1, "")),
         lambda: paths.ring(ACCOUNT, Version(1, "xyz")),
         lambda: paths.feed("", 1),
-        lambda: paths.make(Name(Kind.USAGE, ACCOUNT, ID)),
+        lambda: paths.make(Name(Kind.SEEN, ACCOUNT, ID)),
         lambda: paths.make(Name(Kind.PROBE, ACCOUNT, ID)),
         lambda: paths.make(Name(Kind.RING, ACCOUNT, ID, 1, "89abcdef")),
-        lambda: paths.prefix(Kind.USAGE, ACCOUNT),
+        lambda: paths.prefix(Kind.SEEN, ACCOUNT),
         lambda: paths.prefix(Kind.LOG, ""),
         lambda: paths.prefix(Kind.LOG, ACCOUNT, "x"),
         lambda: paths.prefix(Kind.BLOB, ACCOUNT, ID),
@@ -126,6 +127,7 @@ def test_each_kind_is_made_by_its_own_function() -> None:
     assert list(NAMES) == [
         paths.log(ACCOUNT, WRITER, 10),
         paths.checkpoint(ACCOUNT, ID),
+        paths.make(Name(Kind.OLD_CHECKPOINT, ACCOUNT, ID)),
         paths.page(ACCOUNT, ID),
         paths.mark(ACCOUNT, ID),
         paths.blob(ACCOUNT, ID),
@@ -134,19 +136,24 @@ def test_each_kind_is_made_by_its_own_function() -> None:
         paths.ring(ACCOUNT, VERSION),
         paths.public(ACCOUNT, VERSION),
         paths.claim(ACCOUNT, ID),
-        paths.usage(ACCOUNT),
+        paths.seen(ACCOUNT),
         paths.feed(WRITER, NUMBER_MAX),
         paths.probe(ID),
     ]
     assert {name.kind for name in NAMES.values()} == set(Kind)
 
 
-def test_a_prefix_begins_all_names_of_its_kind_and_no_other() -> None:
+def test_checkpoints_come_after_all_commits() -> None:
+    assert paths.checkpoint(ACCOUNT, "0" * 16) > paths.log(ACCOUNT, "f" * 16, NUMBER_MAX)
+
+
+def test_a_prefix_begins_all_names_of_its_kind_and_no_other_but_for_checkpoints_behind_the_log() -> None:
     for text, name in NAMES.items():
-        if name.kind is Kind.USAGE:
+        if name.kind is Kind.SEEN:
             continue
         start = paths.prefix(name.kind, name.account)
-        assert [other for other in NAMES if other.startswith(start)] == [text]
+        listed = [other for other in NAMES if other.startswith(start)]
+        assert listed == ([text, paths.checkpoint(ACCOUNT, ID)] if name.kind is Kind.LOG else [text])
         if name.kind in (Kind.LOG, Kind.SLOT, Kind.FEED):
             assert text.startswith(paths.prefix(name.kind, name.account, name.id))
     assert all(text.startswith(paths.account_prefix(ACCOUNT)) is bool(name.account) for text, name in NAMES.items())

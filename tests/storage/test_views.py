@@ -35,7 +35,7 @@ def test_what_is_packed_is_read_back(drawn: View) -> None:
     assert unpack_view(pack_view(drawn)) == drawn
 
 
-@given(st.lists(st.tuples(st.integers(1, 99), drawn_views), max_size=20))
+@given(st.lists(st.tuples(st.integers(1, 99), drawn_views), max_size=20, unique_by=lambda each: each[0]))
 def test_a_checkpoint_carries_all_of_them(made: list[tuple[int, View]]) -> None:
     views = read(*made)
     assert Views.unpack(views.pack()) == views

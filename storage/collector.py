@@ -1,0 +1,171 @@
+"""The collector: removes what no reader needs any more.  No lock, safe beside running nodes, safe to kill.
+
+What goes, and why nobody misses it (`unneeded.py` finds it):
+
+- a *checkpoint* that a kept one covers: readers join, so the kept one says all that it said;
+- a *commit* that every kept checkpoint covers: whoever has not folded it finds it in the checkpoints that the same
+  listing shows behind the log;
+- a *page* that no kept checkpoint names; a *content* that no row names, or whose item was removed `removed_ms` ago.
+
+Nobody is asked before, so time does what a lock would: a thing goes only if an earlier pass, at least a grace before,
+had found it unneeded already.  Within that time every node has looked at the log (`account.LOOK_SECONDS`), and whoever
+was about to name a content has done so: a record never names one that was begun over an hour before it.  Losing the
+passes' notes (`notes.py`), or a race for them, only makes things stay longer.
+
+Ages are differences between clocks of nodes that passed here.  Clocks may be wrong by hours; the graces are longer.
+Where anything of an account cannot be read, nothing of it is removed.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from storage import notes, paths, purging, unneeded
+from storage.account import Account
+from storage.engine import Damaged, Engine, NotFound
+from storage.pages import PageRef
+from storage.paths import Kind
+from storage.seal import SealError
+from storage.state import State
+from storage.unneeded import Listed, Roots
+
+DAY_MS = purging.DAY_MS
+DELETED_AT_ONCE = 500
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long a thing stays after it was first found unneeded, in milliseconds."""
+
+    log_ms: int = 60 * 60_000
+    """Of checkpoints and commits."""
+    orphan_ms: int = DAY_MS
+    """Of pages and contents."""
+    removed_ms: int = purging.REMOVED_MS
+    """Of a removed item, since its removal; its content then waits for `orphan_ms`, like any."""
+    idle_ms: int = purging.IDLE_MS
+    """After so long a silence a device is no longer waited for with what it was not told."""
+
+    def of(self, name: str) -> int:
+        """Return the grace of the object *name*."""
+        return self.log_ms if paths.parse(name).kind in (Kind.LOG, *paths.CHECKPOINTS) else self.orphan_ms
+
+
+GRACE = Grace()
+
+
+@dataclass(slots=True)
+class Collected:
+    """What went, or in a dry run would go, and what is unneeded but waits for its time; objects by kind."""
+
+    objects: Counter[str] = field(default_factory=Counter)
+    size_bytes: int = 0
+    waiting: Counter[str] = field(default_factory=Counter)
+    waiting_bytes: int = 0
+    purged_rows: int = 0
+    refused: list[str] = field(default_factory=list)
+    """Accounts of which something could not be read, so that nothing was removed: `petitbleu check` says more."""
+
+    def add(self, other: "Collected") -> None:
+        """Count *other*, too."""
+        self.objects += other.objects
+        self.waiting += other.waiting
+        self.size_bytes += other.size_bytes
+        self.waiting_bytes += other.waiting_bytes
+        self.purged_rows += other.purged_rows
+        self.refused += other.refused
+
+
+async def collect(
+    engine: Engine,
+    account: Account,
+    now_ms: int,
+    *,
+    is_dry: bool = False,
+    is_deep: bool = True,
+    grace: Grace = GRACE,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Collected:
+    """Pass over *account* once.  *is_deep*: purge rows, and look at pages and contents, too; else at the log alone.
+
+    *progress* hears how many of the objects to be removed are.  Raises `EngineError`; what was removed by then is none
+    the worse for it.
+    """
+    done = Collected()
+    try:
+        state = await _looked_at(account, now_ms, done, grace, is_dry=is_dry, is_deep=is_deep)
+        found = await unneeded.listed(engine, _prefix(account.id, is_deep=is_deep))
+        names = await _unneeded(engine, account, state, found, now_ms - grace.removed_ms, is_deep=is_deep)
+    except (SealError, NotFound, Damaged) as error:
+        _log.warning("collector.refused", account=account.id, error=str(error))
+        done.refused.append(account.id)
+        return done
+    noted = await notes.read(engine, account.id, account.keys.checkpoint)
+    first = {name: min(noted.get(name, now_ms), now_ms) for name in names}
+    # What this pass did not look at keeps its notes.
+    first |= {} if is_deep else {name: at for name, at in noted.items() if not name.startswith(_prefix(account.id))}
+    due = sorted(name for name in names if now_ms - first[name] >= grace.of(name))
+    for name in names:
+        _count(done, name, found.sizes[name], is_due=now_ms - first[name] >= grace.of(name))
+    if not is_dry:
+        await _remove(engine, due, progress)
+        left = {name: at for name, at in first.items() if name not in set(due)}
+        if left != noted:
+            await notes.write(engine, account.id, account.keys.checkpoint, left)
+    return done
+
+
+def _prefix(account: str, *, is_deep: bool = False) -> str:
+    return paths.account_prefix(account) if is_deep else paths.prefix(Kind.LOG, account)
+
+
+async def _looked_at(
+    account: Account, now_ms: int, done: Collected, grace: Grace, *, is_dry: bool, is_deep: bool
+) -> State:
+    """Fold everything; write a checkpoint if that lets anything go.  Return the state as it then is."""
+    async with account.turn() as state:
+        if not account.is_sound:
+            raise SealError(paths.account_prefix(account.id), "some of it cannot be read")
+        rows = []
+        if is_deep:
+            rows = await purging.purgeable(state, now_ms, removed_ms=grace.removed_ms, idle_ms=grace.idle_ms)
+        done.purged_rows = len(rows)
+        if not is_dry and (rows or account.checkpoint_is_due):
+            purging.purge(state, rows)
+            await account.write_checkpoint()
+        return state.snapshot()
+
+
+async def _unneeded(
+    engine: Engine, account: Account, state: State, found: Listed, removed_before_ms: int, *, is_deep: bool
+) -> set[str]:
+    """Return what nobody needs.  Raises `NotFound`, `SealError` where what is kept is not whole."""
+    roots = await Roots.read(engine, found)
+    refs: list[PageRef] = []
+    for name in roots.kept:  # opened, each of them: what is kept stands for what goes
+        refs += await account.refs_of(name)
+    names = roots.superseded | roots.covered(found)
+    if is_deep:
+        names |= unneeded.unnamed_pages(account.id, found, refs)
+        names |= await unneeded.unnamed_blobs(state, found, removed_before_ms)
+    return names
+
+
+def _count(done: Collected, name: str, size_bytes: int, *, is_due: bool) -> None:
+    kind = paths.parse(name).kind.name.lower()
+    if is_due:
+        done.objects[kind] += 1
+        done.size_bytes += size_bytes
+    else:
+        done.waiting[kind] += 1
+        done.waiting_bytes += size_bytes
+
+
+async def _remove(engine: Engine, names: list[str], progress: Callable[[int, int], None]) -> None:
+    for start in range(0, len(names), DELETED_AT_ONCE):
+        await engine.delete(names[start : start + DELETED_AT_ONCE])
+        progress(min(start + DELETED_AT_ONCE, len(names)), len(names))

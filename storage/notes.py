@@ -1,0 +1,43 @@
+"""The collector's notes: which objects were found unneeded, and when first.
+
+    a/<account>/seen      sealed under the checkpoint key: {name after the account's prefix: milliseconds since 1970}
+
+One object, put as a whole, last put wins: notes that are lost are made again, and then time begins anew.
+"""
+
+from collections.abc import Mapping
+
+import msgpack
+import structlog
+
+from storage import paths, seal
+from storage.engine import Engine, NotFound
+
+NOTED_MAX = 100_000
+"""Names at once; further ones are noted when these are gone."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def read(engine: Engine, account: str, key: bytes) -> dict[str, int]:
+    """Return the notes: full names, and when each was first found unneeded.  None that can be read are none."""
+    name, prefix = paths.seen(account), paths.account_prefix(account)
+    try:
+        noted = msgpack.unpackb(seal.open_(key, name, await engine.get(name)))
+        return {prefix + str(rest): int(first) for rest, first in noted.items()}
+    except NotFound:
+        return {}
+    except (seal.SealError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+        _log.warning("collector.notes_lost", account=account, error=str(error))
+        return {}
+
+
+async def write(engine: Engine, account: str, key: bytes, noted: Mapping[str, int]) -> None:
+    """Keep the notes, the oldest first if there are too many; without any, remove the object."""
+    name, prefix = paths.seen(account), paths.account_prefix(account)
+    if not noted:
+        await engine.delete([name])
+        return
+    oldest = sorted(noted.items(), key=lambda entry: entry[1])[:NOTED_MAX]
+    packed = bytes(msgpack.packb({full.removeprefix(prefix): first for full, first in oldest}))
+    await engine.put(name, seal.seal(key, name, packed, compress=True))
