@@ -141,6 +141,11 @@ class Account:
         """Whether the log may have grown since it was last read."""
         return self._stale or self._state is None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a state in memory."""
+        return self._state is not None
+
     def shed(self) -> bool:
         """Let go of the state if nobody is using it; it is opened again when needed.  Return whether it went."""
         if self._turn.locked():

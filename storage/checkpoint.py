@@ -9,6 +9,7 @@ Whoever holds the keys may write one at any time, several nodes at once: all are
 
 import hashlib
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import msgpack
 
 from storage import paths, seal
 from storage.base import NOTHING, Base
-from storage.engine import Engine
+from storage.engine import Engine, Unavailable
 from storage.folders import Folders
 from storage.items import pack_register, unpack_register
 from storage.journal import Journal
@@ -32,6 +33,7 @@ _FORMAT = 1
 HEADER_BYTES_MAX = 64 * 1024
 """Enough of a checkpoint to read its clear header, mostly: it names every writer."""
 CLEAR_BYTES_MAX = 4 << 20
+LATE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,10 @@ async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, nam
     data = await engine.get(name)
     _, end = read_clear(data)
     root = msgpack.unpackb(seal.open_(key, _sealed_name(name, data[:end]), data[end:]))
-    commits, chain, time, refs, folders, views, devices, sends, journal = root[:9]
+    commits, chain, latest, refs, folders, views, devices, sends, journal = root[:9]
     state = State(Base(pages, [PageRef(*ref) for ref in refs]))
     state.rest_on(state.base, name, commits)
-    state.commits, state.chain, state.time = commits, chain, time
+    state.commits, state.chain, state.time = commits, chain, latest
     state.folders = Folders.unpack(folders)
     state.views = Views.unpack(views)
     state.devices = _unpack_devices(devices)
@@ -178,7 +180,9 @@ async def write(
     item, that were put into packs.
 
     Cost: one put for each page that has a changed row, a second one if it has new contents, and one for the root.
+    Raises `Unavailable`, also if it took more than `LATE_SECONDS`: a collector may have come to the pages in between.
     """
+    began = time.clock_gettime(time.CLOCK_BOOTTIME)  # which goes on while the machine is suspended
     now = state.time if now is None else now
     base = await state.base.merge(state.touched, state.fresh, moved)
     journal = state.journal.trimmed()
@@ -198,6 +202,8 @@ async def write(
     used = sum(ref.size_bytes for ref in base.refs)
     header = Clear(used, sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs), state.commits).pack()
     plain = bytes(msgpack.packb(root))
+    if time.clock_gettime(time.CLOCK_BOOTTIME) - began > LATE_SECONDS:
+        raise Unavailable(f"{name} took too long to write")
     await engine.put(name, header + seal.seal(key, _sealed_name(name, header), plain, compress=True))
     state.rest_on(base, name, state.commits)
     state.journal, state.touched, state.fresh = journal, {}, {}

@@ -19,8 +19,8 @@ class Settings:
     """
 
     engine: Literal["local", "s3", "memory"] = "local"
-    """Where mail lies: "local" is a folder of this machine; "s3" is a bucket that any number of machines share (nothing
-    is removed from it yet); "memory" forgets everything at the end."""
+    """Where mail lies: "local" is a folder of this machine; "s3" is a bucket that any number of machines share;
+    "memory" forgets everything at the end."""
 
     path: Path = Path("/var/lib/petitbleu")
     """The folder of the local engine.  Only the service's user needs to read it, and what lies there is sealed.  With
@@ -75,6 +75,10 @@ class Settings:
 
     argon2_runs_max: Annotated[int, Between(1, 1024)] = 2
     """How many passwords are checked at once in a process; each takes a thread and the memory above."""
+
+    collect_seconds: Annotated[int, Between(10, 7 * 86_400)] = 3600
+    """How often the log of an account whose phones are connected is relieved of what checkpoints cover; all the rest of
+    the account is looked through once in 24 of these times."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least level that is logged."""

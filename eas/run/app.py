@@ -12,6 +12,7 @@ import structlog
 from eas.context import Services, Submit
 from eas.dispatch import Dispatcher
 from eas.login.sessions import Sessions
+from eas.run.collecting import Collecting
 from eas.run.housekeeping import Housekeeping
 from eas.settings import Settings
 from eas.sync.hub import Hub
@@ -43,9 +44,11 @@ class App:
     lmtp_settings: LmtpSettings
     submit: Submit
     lmtp_observer: Observer | None = None
+    collect_seconds: int = 3600
     hub: Hub = field(init=False)
     sessions: Sessions = field(init=False)
     housekeeping: Housekeeping = field(init=False)
+    collecting: Collecting = field(init=False)
     answerer: Answerer = field(init=False)
     """Answers ActiveSync requests; may be wrapped before `start`."""
     autodiscover: Autodiscover = field(init=False)
@@ -56,6 +59,7 @@ class App:
         self.hub = Hub(self.store.feed)
         self.sessions = Sessions(self.store, self.settings.session_seconds, self.hub.is_waited_for)
         self.housekeeping = Housekeeping(self.store, self.sessions, self.hub)
+        self.collecting = Collecting(self.store, self.collect_seconds)
         services = Services(
             self.hub, self.store.feed, self.store.directory, self.settings, lambda: datetime.now(UTC), self.submit
         )
@@ -72,12 +76,13 @@ class App:
         addresses = await self.http.start(listeners, shares_ports=shares_ports)
         await self.lmtp.start(lmtp_sockets)
         self.housekeeping.start()
+        self.collecting.start()
         return addresses
 
     async def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Accept no more, close what is held, let what runs finish, then close the store."""
         await asyncio.gather(self.http.stop(grace_seconds), self.lmtp.close(grace_seconds))
-        await self.housekeeping.close()
+        await asyncio.gather(self.housekeeping.close(), self.collecting.close())
         await self.sessions.close()
         self.hub.close()
         try:

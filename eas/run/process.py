@@ -93,7 +93,7 @@ async def _run(
         loop.add_reader(lifeline.descriptor, stop.set)
     store = await open_store(site.storage)
     try:
-        app = App(store, site.eas, site.lmtp, site.submit(ports), site.observer)
+        app = App(store, site.eas, site.lmtp, site.submit(ports), site.observer, site.storage.collect_seconds)
         site.wrap(app)
         await _listen(app, ports, encrypted)
     except BaseException:
