@@ -121,8 +121,14 @@ class Account:
         return self._writer.n > state.commits.get(self._writer.id, 0)
 
     async def refresh(self) -> None:
-        """Fold everything durable by now, inside a turn."""
+        """Fold everything durable by now, inside a turn.
+
+        Raises `Unavailable` also if the account had to be opened anew for that: the turn's state is not kept up then.
+        """
+        before = self._state
         await self._refresh()
+        if self._state is not before:
+            raise Unavailable(f"{self.id} was opened anew")
         self._is_fresh = True
 
     async def make_fresh(self) -> None:

@@ -81,6 +81,7 @@ class Follower:
 
     async def _opened(self) -> State:
         """Load the newest checkpoint that is sound; the look that follows joins whatever another one knows."""
+        self._broken, self._gaps, self._covered = set(), {}, {}
         damage: seal.SealError | None = None
         for name in reversed(await checkpoint.names(self._engine, self._account)):
             try:

@@ -314,14 +314,33 @@ class Several:
         elif act < 0.6:
             await node.rows(fresh=self.random.random() < 0.5)
         elif act < 0.75:
-            await node.rows()
-            await node.account.checkpoint()
+            async with node.account.turn(fresh=self.random.random() < 0.5):
+                await node.account.write_checkpoint()
         elif act < 0.95:
             is_deep = self.random.random() < 0.5
             result = await collected(node, self.now_ms + self.skews[at], is_deep=is_deep)
             assert not result.refused
+        elif act < 0.97:
+            node.account.shed()
         else:
             self.nodes[at] = self.node()
+
+
+async def test_an_account_that_was_let_go_of_joins_all_checkpoints_again() -> None:
+    store = MemoryObjects()
+    one, other = Node(store=store), Node(store=store)
+    for node in (one, other):
+        await node.rows()
+    for node in (one, other):
+        async with node.account.turn(fresh=False):
+            await node.account.commit([mail(f"{node.writer.id}item")])
+            await node.account.write_checkpoint()
+    assert len(names(one, Kind.CHECKPOINT)) == 2
+    await one.engine.delete(names(one, Kind.LOG))
+    expected = await one.rows()
+    assert len(expected) == 2
+    one.account.shed()
+    assert await one.rows() == expected == await Node(store=store).rows()
 
 
 @pytest.mark.parametrize("part", range(4))
