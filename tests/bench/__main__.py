@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.bench import (
     codec,
+    delivery,
     engine,
     first_sync,
     held,
@@ -27,6 +28,7 @@ from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "codec": codec.run,
+    "delivery": delivery.run,
     "engine": engine.run,
     "first_sync": first_sync.run,
     "held": held.run,
