@@ -28,8 +28,8 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     nodes = asked.nodes or NODES.get(asked.engine, 3)
     minutes = asked.minutes or max(1, asked.kills) * 3 / 60
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # so that all is taken down
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)  # so that all is taken down
     plan = Plan(asked.engine, nodes, asked.mails, asked.kills, minutes, asked.seed, asked.workers)
     began = time.monotonic()
     seen = soak(plan)
