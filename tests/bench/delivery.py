@@ -42,7 +42,9 @@ def run() -> list[Figure]:
             seconds = uvloop.run(_deliver(sockets, number))
             rounds.append((seconds, _processor_seconds(servers) - before))
     return [
-        Figure("delivery: 5 KB, durable, 2 processes, best round", MAILS / min(rounds)[0], "mails/s", 1_000, "at least"),
+        Figure(
+            "delivery: 5 KB, durable, 2 processes, best round", MAILS / min(rounds)[0], "mails/s", 1_000, "at least"
+        ),
         Figure("delivery: the same, worst round", MAILS / max(rounds)[0], "mails/s"),
         Figure("delivery: processor time of a mail", min(used for _, used in rounds) / MAILS * 1e6, "µs", 2_000),
     ]
