@@ -6,7 +6,7 @@
 
 from storage import paths
 from storage.engine import Engine, NotFound, after_prefix
-from storage.keyring.creation import CLAIM_MS
+from storage.keyring.claims import CLAIM_MS
 from storage.paths import Kind, MalformedName
 
 AGE_MS = 60 * 60_000
