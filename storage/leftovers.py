@@ -1,7 +1,7 @@
 """What is left behind outside the accounts' data, and needs no keys to be known for it.
 
 - `probe/…`: of a process that died in its first seconds;
-- claims of creators that died (`keyring/creation.py`), in accounts that exist: nobody will look at them again.
+- claims of creators that died (`keyring/claims.py`), in accounts that exist: nobody will look at them again.
 """
 
 from storage import paths
