@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lint types cover bench fuzz simulate soak interop captures config wheel clean
+.PHONY: help run test check format lint types cover bench fuzz simulate soak interop interop-ceph captures config wheel clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed (set PYTHON=…)"; exit 1; }
@@ -45,8 +45,11 @@ simulate: $(STAMP)  ## random histories (SEED=n for one, RUNS=n for many)
 soak: $(STAMP)  ## processes killed under mail and phones (ENGINE=cas|local, ARGS="--mails n --kills n"; root, Postfix)
 	$(BIN)/python -m tests.soak $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
-interop: $(STAMP)  ## against Postfix, nginx, libwbxml and foreign clients (needs them installed)
-	$(BIN)/python -m pytest -q -m interop
+interop: $(STAMP)  ## against Postfix, nginx, libwbxml, object stores and foreign clients (needs them installed)
+	$(BIN)/python -m pytest -q -m 'interop and not ceph'
+
+interop-ceph: $(STAMP)  ## the store's tests on Ceph (needs radosgw, ceph-mon, ceph-osd, ceph-common)
+	$(BIN)/python -m pytest -q -m ceph
 
 captures: $(STAMP)  ## replay the captures
 	$(BIN)/python -m pytest -q tests/replay

@@ -1,10 +1,10 @@
 """The engine on an object store: any bucket that speaks S3 and keeps what it was given.
 
 The four hot verbs (PUT, GET, LIST, DELETE) go over aiohttp, signed by botocore's own signer: aioboto3 costs several
-times the CPU of a plain signed request.  It finds the credentials and carries multipart uploads.  No condition, no lock
-and no copy is ever asked for: stores exist that accept a condition and ignore it.
+times the CPU of a plain signed request.  It finds the credentials, makes the bucket, and carries multipart uploads.  No
+condition, no lock and no copy is ever asked for: stores exist that accept a condition and ignore it.
 
-How a request is made, checked and repeated is in `s3_requests.py`.
+How a request is made and repeated is in `s3_requests.py`, what of an answer is believed in `s3_answers.py`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from contextlib import AsyncExitStack
-from typing import Any
-from xml.sax.saxutils import escape
+from functools import partial
 
 import aioboto3
 import aiohttp
-from botocore.config import Config
+import structlog
 from botocore.exceptions import BotoCoreError, ClientError
-from lxml import etree
 
+from storage import s3_answers as answers
 from storage.engine import (
+    EngineError,
     EngineRefused,
     Entry,
     NotFound,
@@ -32,12 +31,17 @@ from storage.engine import (
     check_prefix,
     check_range,
 )
-from storage.s3_requests import REQUESTS_MAX, TIMEOUT, Bucket, Requests
+from storage.s3_answers import Answer
+from storage.s3_bucket import Bucket
+from storage.s3_requests import REQUESTS_MAX, Patience, Request, Requests
+from storage.s3_uploads import PART_BYTES, Uploads
+from storage.s3_xml import delete_document, entries_in, error_in, not_deleted_in
 
-PART_BYTES = 8 << 20
-"""A stream of more than this is a multipart upload, of parts so long."""
 DELETE_KEYS_MAX = 1000
 LIST_KEYS_MAX = 1000
+_IDLE_SECONDS = 15.0
+"""How long a connection rests: less than stores and proxies take to close it from their side."""
+_log = structlog.get_logger(__name__)
 
 
 class S3Engine:
@@ -45,110 +49,108 @@ class S3Engine:
 
     list_page = LIST_KEYS_MAX
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-        self._stack = AsyncExitStack()
-        self._requests: Requests
+    def __init__(self, bucket: Bucket, http: aiohttp.ClientSession, patience: Patience) -> None:
+        """Take *http*, which `close` closes; use `open`."""
+        self._bucket, self._http = bucket, http
+        session = aioboto3.Session(
+            aws_access_key_id=bucket.access_key or None,
+            aws_secret_access_key=bucket.secret_key or None,
+            region_name=bucket.region,
+        )
+        self._requests = Requests(bucket, http, session, patience)
+        self._uploads = Uploads(bucket, session, patience)
 
     @classmethod
-    async def open(cls, bucket: Bucket) -> S3Engine:
+    async def open(cls, bucket: Bucket, patience: Patience = Patience()) -> S3Engine:  # noqa: B008  # frozen
         """Connect, and make the bucket unless it is there.  Raises `EngineRefused` where that cannot be."""
-        engine = cls(bucket)
+        connector = aiohttp.TCPConnector(limit=REQUESTS_MAX, keepalive_timeout=_IDLE_SECONDS)
+        http = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        engine = cls(bucket, http, patience)
         try:
-            await engine._open()
-        except (BotoCoreError, ClientError, OSError) as error:
+            await engine._find_bucket()
+        except (BotoCoreError, ClientError, OSError, EngineError) as error:
             await engine.close()
             raise EngineRefused(f"bucket {bucket.name} at {bucket.url}: {error}") from error
         return engine
 
-    async def _open(self) -> None:
-        connector = aiohttp.TCPConnector(limit=REQUESTS_MAX)
-        http = await self._stack.enter_async_context(
-            aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, auto_decompress=False)
-        )
-        session = aioboto3.Session(
-            aws_access_key_id=self._bucket.access_key or None,
-            aws_secret_access_key=self._bucket.secret_key or None,
-            region_name=self._bucket.region,
-        )
-        self._requests = Requests(self._bucket, http, session)
-        config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 4})
-        self._boto: Any = await self._stack.enter_async_context(
-            session.client("s3", endpoint_url=self._bucket.url, config=config)
-        )
+    async def _find_bucket(self) -> None:
+        def is_there(answer: Answer) -> bool:
+            if answer.status == 404 and error_in(answer.content).code == "NoSuchBucket":
+                return False
+            entries_in(answers.text(answer), self._bucket.prefix, "", "", 1)  # or a login page would be a bucket
+            return True
+
+        query = {"list-type": "2", "max-keys": "1", "prefix": self._bucket.prefix}
+        request = Request("GET", query=query, answer_bytes_max=answers.TEXT_BYTES_MAX)
+        if not await self._requests.ask(request, is_there):
+            await (await self._uploads.client()).create_bucket(Bucket=self._bucket.name)
         try:
-            await self._boto.head_bucket(Bucket=self._bucket.name)
-        except ClientError as error:
-            if str(error.response.get("Error", {}).get("Code")) not in ("404", "NoSuchBucket"):
-                raise
-            await self._boto.create_bucket(Bucket=self._bucket.name)
+            await self._uploads.abort_abandoned(self._requests)
+        except Unavailable as error:  # a store may not list them
+            _log.info("s3.uploads_not_listed", error=str(error))
 
     async def put(self, key: str, data: bytes | AsyncIterable[bytes]) -> None:
-        """See `Engine.put`."""
+        """See `Engine.put`.  A stream of more than `PART_BYTES` is a multipart upload."""
         check_key(key)
         if isinstance(data, bytes):
-            await self._requests.ask("PUT", key, body=data)
+            await self._put(key, data)
             return
         parts = _parts(data)
         first = await anext(parts, b"")
         second = await anext(parts, None)
         if second is None:
-            await self._requests.ask("PUT", key, body=first)
+            await self._put(key, first)
         else:
-            await self._put_parts(key, _chained(first, second, parts))
+            await self._uploads.put(key, _chained(first, second, parts))
 
-    async def _put_parts(self, key: str, parts: AsyncIterator[bytes]) -> None:
-        place: dict[str, Any] = {"Bucket": self._bucket.name, "Key": self._bucket.prefix + key}
-        try:
-            upload = await self._boto.create_multipart_upload(**place)
-            place["UploadId"] = upload["UploadId"]
-            try:
-                done: Any = []
-                async for part in parts:
-                    number = len(done) + 1
-                    answer = await self._boto.upload_part(**place, PartNumber=number, Body=part)
-                    done.append({"PartNumber": number, "ETag": answer["ETag"]})
-                await self._boto.complete_multipart_upload(**place, MultipartUpload={"Parts": done})
-            except BaseException:
-                await asyncio.shield(self._boto.abort_multipart_upload(**place))
-                raise
-        except (BotoCoreError, ClientError, OSError) as error:
-            raise Unavailable(f"{key}: {error}") from error
+    async def _put(self, key: str, data: bytes) -> None:
+        request = Request("PUT", key, body=data, answer_bytes_max=answers.TEXT_BYTES_MAX)
+        await self._requests.ask(request, partial(answers.kept, data))
 
     async def get(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         """See `Engine.get`."""
         check_range(start, size)
         check_key(key)
-        if size == 0:
-            return (await self._requests.ask("HEAD", key)) and b""
-        headers = {}
-        if start or size is not None:
-            headers["Range"] = f"bytes={start}-" if size is None else f"bytes={start}-{start + size - 1}"
-        return await self._requests.ask("GET", key, headers=headers)
+        if not start and size is None:
+            return await self._requests.ask(Request("GET", key), partial(answers.whole, key))
+        if size == 0:  # nobody can be asked for no bytes, but for whether the object is there
+            await self.get(key, 0, 1)
+            return b""
+        headers = {"Range": f"bytes={start}-" if size is None else f"bytes={start}-{start + size - 1}"}
+        bytes_max = answers.OBJECT_BYTES_MAX if size is None else max(size, answers.TEXT_BYTES_MAX)
+        request = Request("GET", key, headers=headers, answer_bytes_max=bytes_max)
+        return await self._requests.ask(request, partial(answers.part, key, start, size))
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Engine.get_many`; as many requests, several at once."""
-        for key in keys:
-            check_key(key)
-        return list(await asyncio.gather(*map(self._get_or_none, keys)))
+        waiting = iter([(place, check_key(key)) for place, key in enumerate(keys)])
+        found: list[bytes | None] = [None] * len(keys)
 
-    async def _get_or_none(self, key: str) -> bytes | None:
+        async def get_some() -> None:
+            for place, key in waiting:
+                try:
+                    found[place] = await self.get(key)
+                except NotFound:
+                    continue
+
+        # Not all at once: a request's time begins when it is made, and here it would wait behind the others'.
+        getting = [asyncio.create_task(get_some()) for _ in range(min(len(keys), REQUESTS_MAX))]
         try:
-            return await self.get(key)
-        except NotFound:
-            return None
+            await asyncio.gather(*getting)
+        finally:
+            for task in getting:
+                task.cancel()
+        return found
 
     async def _page(self, prefix: str, after: str, wanted: int) -> tuple[list[Entry], bool]:
         own = self._bucket.prefix
         query = {"list-type": "2", "max-keys": str(wanted), "prefix": own + prefix}
         if after:
             query["start-after"] = own + after
-        root = etree.fromstring(await self._requests.ask("GET", None, query=query), _parser())
-        entries = [
-            Entry((_text(found, "Key") or "")[len(own) :], int(_text(found, "Size") or 0))
-            for found in root.findall("{*}Contents")
-        ]
-        return entries, (_text(root, "IsTruncated") or "false") != "true"
+        return await self._requests.ask(
+            Request("GET", query=query, answer_bytes_max=answers.TEXT_BYTES_MAX),
+            lambda answer: entries_in(answers.text(answer), own, prefix, after, wanted),
+        )
 
     async def list(self, prefix: str, start_after: str = "", limit: int | None = None) -> list[Entry]:
         """See `Engine.list`; one request for each thousand."""
@@ -173,24 +175,21 @@ class S3Engine:
         for start in range(0, len(wanted), DELETE_KEYS_MAX):
             part = wanted[start : start + DELETE_KEYS_MAX]
             if len(part) == 1:
-                await self._requests.ask("DELETE", part[0])
+                request = Request("DELETE", part[0], answer_bytes_max=answers.TEXT_BYTES_MAX)
+                await self._requests.ask(request, answers.removed)
                 continue
-            names = "".join(f"<Object><Key>{escape(self._bucket.prefix + key)}</Key></Object>" for key in part)
-            body = (
-                f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>{names}</Delete>'.encode()
-            )
+            body = delete_document(self._bucket.prefix + key for key in part)
             md5 = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-            answer = await self._requests.ask(
-                "POST", None, query={"delete": ""}, body=body, headers={"Content-MD5": md5}
-            )
-            failed = etree.fromstring(answer, _parser()).findall("{*}Error") if answer else []
+            request = Request("POST", None, {"delete": ""}, body, {"Content-MD5": md5}, answers.TEXT_BYTES_MAX)
+            failed = await self._requests.ask(request, lambda answer: not_deleted_in(answers.text(answer)))
             if failed:
-                raise Unavailable(f"{len(failed)} of {len(part)} were not deleted: {_text(failed[0], 'Code')}")
+                raise Unavailable(f"{len(failed)} of {len(part)} were not deleted: {failed[0].code}")
 
     async def close(self) -> None:
         """See `Engine.close`."""
         self._requests.closed = True
-        await self._stack.aclose()
+        await self._uploads.close()
+        await self._http.close()
 
 
 async def _parts(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -210,12 +209,3 @@ async def _chained(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> A
     yield second
     async for part in rest:
         yield part
-
-
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-
-
-def _text(root: Any, name: str) -> str | None:
-    found = root.find(f"{{*}}{name}")
-    return None if found is None else found.text

@@ -8,15 +8,14 @@ import pytest
 
 from storage.feeds.feed import News
 from storage.feeds.lanes import ROUND_SECONDS, LanesFeed
-from tests.support.engines import CountingEngine, s3_store
-
-pytestmark = pytest.mark.interop
+from tests.support.engines import LANES, STORES, CountingEngine
 
 KEY = b"k" * 32
 
 
-async def test_three_nodes_hear_each_other_within_about_a_second_and_say_good_bye(tmp_path: Path) -> None:
-    async with s3_store(tmp_path) as open_node:
+@pytest.mark.parametrize("name", LANES)
+async def test_three_nodes_hear_each_other_within_about_a_second_and_say_good_bye(name: str, tmp_path: Path) -> None:
+    async with STORES[name](tmp_path) as open_node:
         engines = [CountingEngine(await open_node()) for _ in range(3)]
         feeds = [LanesFeed(engine, KEY) for engine in engines]
         heard: list[dict[int, float]] = [{} for _ in feeds]

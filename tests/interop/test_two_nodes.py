@@ -16,9 +16,10 @@ from yarl import URL
 
 from eas.demo.site import address, password
 from storage.feeds.lanes import ROUND_SECONDS
-from tests.support import seaweed
 from tests.support.client import Device, EasClient
 from tests.support.demo_process import ROOT, DemoProcess, command, demo
+from tests.support.object_store import shared
+from tests.support.seaweed import Seaweed
 from tests.support.sync_requests import flag, read
 from tests.support.transport import PATH
 
@@ -42,12 +43,11 @@ class Site:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """Let processes find the object store in their environment; return a place in it."""
-    place = seaweed.shared().bucket()
+    store = shared(Seaweed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("S3_ENDPOINT", place.endpoint)
-        patch.setenv("S3_ACCESS_KEY", place.access_key)
-        patch.setenv("S3_SECRET_KEY", place.secret_key)
-        yield f"s3://{place.name}/{secrets.token_hex(4)}"
+        for name, value in store.environment().items():
+            patch.setenv(name, value)
+        yield f"s3://{store.bucket().name}/{secrets.token_hex(4)}"
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ A wrapper stands for one node: several may wrap engines that share one store.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -13,12 +14,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from storage.engine import Engine, Entry, Unavailable
 from storage.engine_local import LocalEngine
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.engine_s3 import S3Engine
-from tests.support import seaweed
+from storage.s3_bucket import Bucket
+from tests.interop.programs import lack
+from tests.support.boto_engine import BotoEngine, boto_client
+from tests.support.ceph import Ceph
+from tests.support.object_store import ObjectStore, shared
+from tests.support.rclone import Rclone
+from tests.support.seaweed import Seaweed
 
 OpenNode = Callable[[], Awaitable[Engine]]
 """Opens one more engine on the same store, as a further node would."""
@@ -46,29 +54,77 @@ async def local_store(folder: Path) -> AsyncIterator[OpenNode]:
         yield open_node
 
 
+def object_store(kind: type[ObjectStore]) -> Callable[[Path], AbstractAsyncContextManager[OpenNode]]:
+    """Return the store that is a prefix of its own in a bucket of a real object store, one for the test run."""
+
+    @asynccontextmanager
+    async def store(folder: Path) -> AsyncIterator[OpenNode]:
+        bucket = await place_in(kind, folder)
+        async with AsyncExitStack() as stack:
+
+            async def open_node() -> Engine:
+                engine = await S3Engine.open(bucket)
+                stack.push_async_callback(engine.close)
+                return engine
+
+            yield open_node
+
+    return store
+
+
 @asynccontextmanager
-async def s3_store(folder: Path) -> AsyncIterator[OpenNode]:
-    """A prefix of its own in a bucket of SeaweedFS."""
-    bucket = (await asyncio.to_thread(seaweed.shared)).bucket(f"{folder.parent.name}-{folder.name}/")
-    async with AsyncExitStack() as stack:
+async def reference_store(folder: Path) -> AsyncIterator[OpenNode]:
+    """The same by aioboto3 alone, which `S3Engine` must not differ from."""
+    bucket = await place_in(Seaweed, folder)
+    await (await S3Engine.open(bucket)).close()  # makes the bucket
+    async with boto_client(bucket) as client:
 
         async def open_node() -> Engine:
-            engine = await S3Engine.open(bucket)
-            stack.push_async_callback(engine.close)
-            return engine
+            return BotoEngine(bucket, client)
 
         yield open_node
 
 
+async def place_in(kind: type[ObjectStore], folder: Path) -> Bucket:
+    """Return a place of its own, for whoever has *folder*, in the bucket that tests share."""
+    if not kind.is_installed():
+        lack(f"{' '.join(kind.PROGRAMS)} are not installed")
+    # Hypothesis runs a test many times in one folder: the prefix is another one each time.
+    prefix = f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}/"
+    return (await asyncio.to_thread(shared, kind)).bucket(prefix)
+
+
+KINDS: dict[str, type[ObjectStore]] = {"cas": Seaweed, "nocas": Rclone, "rgw": Ceph}
+"""Object stores: one that enforces conditions, one that ignores them, and one of several machines' kind."""
+
 STORES: dict[str, Callable[[Path], AbstractAsyncContextManager[OpenNode]]] = {
     "memory": memory_store,
     "local": local_store,
-    "s3": s3_store,
+    **{name: object_store(kind) for name, kind in KINDS.items()},
+    "reference": reference_store,
 }
 """Every engine, by name; the laws are run on each.  A store gets an empty folder and closes the nodes it opened."""
 
-EVERY_STORE = [pytest.param(name, marks=[pytest.mark.interop] if name == "s3" else []) for name in STORES]
-"""The same as parameters of a fixture: what needs a program beside Python is part of `make interop`."""
+_MARKS = {
+    "memory": [],
+    "local": [],
+    "cas": [pytest.mark.interop],
+    "nocas": [pytest.mark.interop],
+    "rgw": [pytest.mark.interop, pytest.mark.ceph],
+    "reference": [pytest.mark.interop],
+}
+
+
+def stores(*names: str) -> list[ParameterSet]:
+    """Return these stores as parameters: what needs a program beside Python is part of `make interop`."""
+    return [pytest.param(name, marks=_MARKS[name]) for name in names]
+
+
+EVERY_STORE = stores(*STORES)
+LANES = stores("cas", "nocas", "rgw")
+"""The real object stores."""
+SITES = stores("memory", "local", "cas", "nocas", "rgw")
+"""What a site may keep its mail in."""
 
 
 class Crash(BaseException):  # not an Exception: a dead process runs no handler
