@@ -106,6 +106,9 @@ async def boto_client(bucket: Bucket) -> AsyncIterator[Any]:
     session = aioboto3.Session(
         aws_access_key_id=bucket.access_key, aws_secret_access_key=bucket.secret_key, region_name=bucket.region
     )
-    config = Config(s3={"addressing_style": "path"}, max_pool_connections=50)
+    # rclone sends the checksum of the whole with a part of it.
+    config = Config(
+        s3={"addressing_style": "path"}, max_pool_connections=50, response_checksum_validation="when_required"
+    )
     async with session.client("s3", endpoint_url=bucket.url, config=config) as client:
         yield client
