@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 KEY_BYTES_MAX = 512
 _KEY = re.compile(r"[0-9A-Za-z._-]{1,64}(/[0-9A-Za-z._-]{1,64})*")
@@ -98,6 +98,15 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and let go of all resources.  A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Compacting(Protocol):
+    """An engine that does not give back the space of what was deleted by itself."""
+
+    async def compact(self) -> int:
+        """Give back what can be; return how many bytes.  Safe at any time; does nothing while another does it."""
         ...
 
 

@@ -31,7 +31,7 @@ from storage.engine import (
 )
 from storage.local.committer import Committer, Row
 from storage.local.compaction import compact
-from storage.local.folder import known_errors, prepare
+from storage.local.folder import alone, known_errors, prepare
 from storage.local.pack_objects import Append, Place, read_pack
 from storage.local.packs import PACK_BYTES_MAX, Packs
 from storage.local.readers import Readers
@@ -130,9 +130,13 @@ class LocalEngine:
             await self.commit(_DELETE, rows[first : first + DELETED_MAX])
 
     async def compact(self) -> int:
-        """Give back the space of packs that are at least half dead; return the bytes of the files that are gone."""
+        """Give back the space of packs that are at least half dead; return the bytes of the files that are gone.
+
+        One process at a time does it; 0 in the others.  A pack that somebody appends to is left for a later time.
+        """
         self._check_open()
-        return await compact(self)
+        with known_errors(), alone(self.folder / "compacting") as is_alone:
+            return await compact(self) if is_alone else 0
 
     async def close(self) -> None:
         """See `Engine.close`."""

@@ -10,7 +10,7 @@ from storage.account import Account, AccountKeys, Identity
 from storage.clock import Clock
 from storage.delivery import Delivery
 from storage.directories.directory import Directory, Mailbox
-from storage.engine import Engine
+from storage.engine import Compacting, Engine
 from storage.errors import UnknownAddress
 from storage.feeds.feed import Feed, News
 from storage.keyring import keys
@@ -116,6 +116,10 @@ class Store:
     async def _secret(self, mailbox: Mailbox) -> bytes:
         secrets = await self.directory.user_secrets(mailbox)
         return secrets[0] if secrets else b""
+
+    async def compact(self) -> int:
+        """Give back the space of deleted objects, where the engine does not by itself; return how many bytes."""
+        return await self.engine.compact() if isinstance(self.engine, Compacting) else 0
 
     async def close(self) -> None:
         """Finish what is under way and close everything."""

@@ -1,7 +1,8 @@
 """When a process collects (`storage/collector.py`): the accounts that it has the keys of, one after the other.
 
 The log alone every `collect_seconds`, everything once in `DEEP_EVERY` of those; a process that has just started begins
-with the log, and not all at the same moment.  Several nodes may do the same account: it costs requests, no more.
+with the log, and not all at the same moment.  Several nodes may do the same account: it costs requests, no more.  Then,
+every `collect_seconds`, one process of the machine gives back the space of packs.
 """
 
 import asyncio
@@ -56,6 +57,12 @@ class Collecting:
         if self._clock() >= self._leftovers_due:
             self._leftovers_due = self._clock() + self._later()
             await self._leftovers.sweep(self._store.now_ms())
+            await self._compact()
+
+    async def _compact(self) -> None:
+        began = self._clock()
+        if freed := await self._store.compact():
+            _log.info("store.compacted", bytes=freed, seconds=round(self._clock() - began, 3))
 
     def _later(self) -> float:
         return self._every * (0.75 + 0.5 * random.random())  # noqa: S311  # no secret: nodes shall not do it in step

@@ -3,6 +3,7 @@
     store.sqlite   rows: every key, small contents, and where the large ones are (with -wal and -shm beside it)
     packs/*.pack   large contents, one after the other; `packs.py`
     turn, gate     empty; locked with flock
+    compacting     empty; locked with flock by the one process that does it
 
 Several processes open one folder, each after it was forked.  Every file is made with mode 0600 and every folder with
 0700; a folder that is already there keeps its mode.
@@ -129,6 +130,21 @@ def known_errors() -> Iterator[None]:
         raise Unavailable(str(error)) from error
     except (OSError, sqlite3.Error) as error:
         raise Unavailable(str(error)) from error
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Give whether nobody else is inside with the same *path*, and keep others out until the end.  For any thread."""
+    descriptor = _open_lock(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def _open_lock(path: Path) -> int:

@@ -9,6 +9,7 @@ from eas.run.collecting import DEEP_EVERY, Collecting
 from storage import paths
 from storage.account import Account
 from storage.engine import Unavailable
+from storage.engine_local import LocalEngine
 from storage.paths import Kind
 from storage.records import Set
 from storage.store import Store
@@ -111,3 +112,18 @@ async def test_what_a_start_that_died_left_goes_after_an_hour(house: House) -> N
     assert await engine.list("probe/") == []
     assert await house.count(account, Kind.CLAIM) == 1
     assert len(await engine.list(paths.prefix(Kind.CLAIM, "f" * 32))) == 1
+
+
+async def test_the_space_of_packs_is_given_back_every_hour(tmp_path: Path) -> None:
+    house = House(await open_filled_store(tmp_path, "local"))
+    ended = await LocalEngine.open(tmp_path / "store")
+    await ended.put("large", b"x" * 1_000_000)
+    await ended.delete(["large"])
+    await ended.close()  # nobody appends to its pack any more
+    packs = tmp_path / "store/packs"
+    await house.collecting.sweep()
+    assert len(list(packs.iterdir())) == 1
+    await house.hours(1)
+    assert not list(packs.iterdir())
+    await house.collecting.close()
+    await house.store.close()

@@ -12,7 +12,7 @@ import uvloop
 from storage.engine import Damaged, EngineRefused, NotFound, Unavailable
 from storage.engine_local import STREAM_BYTES, LocalEngine
 from storage.local import committer, packs
-from storage.local.folder import FORMAT_VERSION, connect
+from storage.local.folder import FORMAT_VERSION, alone, connect
 
 LARGE = 100_000
 PACK_BYTES_MAX = 1_000_000
@@ -242,6 +242,17 @@ async def test_what_another_process_appends_to_is_not_touched(folder: Path, engi
     await other.delete(["a"])
     assert await engine.compact() == 0
     await other.close()
+    assert await engine.compact() == LARGE
+
+
+async def test_one_process_at_a_time_compacts(folder: Path, engine: LocalEngine) -> None:
+    other = await LocalEngine.open(folder)
+    await other.put("a", content(1))
+    await other.delete(["a"])
+    await other.close()
+    with alone(folder / "compacting") as is_alone:
+        assert is_alone
+        assert await engine.compact() == 0
     assert await engine.compact() == LARGE
 
 
