@@ -1,6 +1,7 @@
 """What was acknowledged is there, whatever dies: processes by kill -9, and tails of files that were never synced."""
 
 import asyncio
+import os
 import shutil
 import sys
 from asyncio import subprocess
@@ -12,8 +13,9 @@ import pytest
 from storage.engine_local import LocalEngine
 from tests.support.engine_child import content_of
 
-ROUNDS = 10
-PROCESSES = 3  # killed at once in each round: 30 in all
+ROUNDS = 70 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 10
+PROCESSES = 3  # killed at once in each round: 30 in all, or 210
+CHURN_ROUNDS = 4
 CUTS_MAX = 60  # of each file
 FAIR_SECONDS = 1.5
 
@@ -86,6 +88,32 @@ async def test_processes_take_turns(tmp_path: Path) -> None:
     engine = await LocalEngine.open(tmp_path)
     keys = [key for child in children for key in child.acknowledged]
     assert await engine.get_many(keys) == [content_of(key) for key in keys]
+    await engine.close()
+
+
+async def test_compaction_beside_processes_that_are_killed_loses_nothing(tmp_path: Path) -> None:
+    engine = await LocalEngine.open(tmp_path)
+    freed, stay, gone = 0, set[str](), set[str]()
+    for number in range(CHURN_ROUNDS):
+        children = [await Child.start(tmp_path, f"{number}-{n}", "churn") for n in range(PROCESSES)]
+        for child in children:
+            child.go()
+        reading = asyncio.gather(*(child.read(150) for child in children))
+        while not reading.done():
+            freed += await engine.compact()
+        await reading
+        for child in children:
+            await child.kill()
+            said = set(child.acknowledged)
+            stay |= {key for key in said if key[0] not in "?-" and f"?{key}" not in said}
+            gone |= {line[1:] for line in said if line[0] == "-"}
+    freed += await engine.compact()
+    assert freed
+    listed = {entry.key for entry in await engine.list("")}
+    assert stay <= listed
+    assert not gone & listed
+    for key in listed:
+        assert await engine.get(key) == content_of(key)
     await engine.close()
 
 

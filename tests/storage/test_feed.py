@@ -255,6 +255,27 @@ async def test_a_killed_process_is_known_to_be_dead_and_its_socket_is_removed(
     assert feed.is_alive(process_id) is False
 
 
+async def test_a_process_that_stood_still_hears_that_anything_may_have_changed(
+    join_machine: Callable[[], MachineFeed], folder: Path
+) -> None:
+    feed = join_machine()
+    heard = Heard(feed)
+    child = await subprocess.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.feed_child", str(folder)), stdout=subprocess.PIPE
+    )
+    assert child.stdout
+    process_id = (await child.stdout.readline()).decode().strip()
+    await heard.until(lambda: len(heard) > 0)
+    child.send_signal(signal.SIGSTOP)
+    for n in range(3 * HELD_NEWS_MAX):
+        feed.publish(f"account-{n}", "writer", n)
+        await asyncio.sleep(0)  # a datagram each: the child's buffer is full long before
+    child.send_signal(signal.SIGCONT)
+    await heard.until(lambda: News("rescanned", process_id, 1) in heard)
+    child.send_signal(signal.SIGKILL)
+    await child.wait()
+
+
 async def test_of_processes_elsewhere_nothing_is_known(join_machine: Callable[[], MachineFeed], tmp_path: Path) -> None:
     feed = join_machine()
     elsewhere = MachineFeed(tmp_path / "elsewhere")

@@ -1,8 +1,9 @@
 """A process that puts into a local store and says what was acknowledged, until it is killed.
 
-    python -m tests.support.engine_child FOLDER NAME mixed|small
+    python -m tests.support.engine_child FOLDER NAME mixed|small|churn
 
-It says "ready", waits for a line, and then prints each key whose put returned.
+It says "ready", waits for a line, and then prints each key whose put returned.  "churn" deletes most of them again, and
+prints `?KEY` before and `-KEY` after that.
 """
 
 import asyncio
@@ -36,6 +37,10 @@ async def _put_for_ever(engine: LocalEngine, prefix: str) -> None:
         data = content_of(key)
         await engine.put(key, _pieces(data) if n % 2 else data)
         os.write(1, f"{key}\n".encode())
+        if "churn" in key and n % 4:
+            os.write(1, f"?{key}\n".encode())
+            await engine.delete([key])
+            os.write(1, f"-{key}\n".encode())
 
 
 async def _main(folder: Path, prefix: str) -> None:

@@ -1,6 +1,6 @@
 """A process that joins the feed in the folder of its argument, says its id and publishes once.
 
-Until it is killed, it answers news of the account "ping" with the same of "pong".
+Until it is killed, it answers news of the account "ping" with the same of "pong", and a rescan with "rescanned".
 """
 
 import asyncio
@@ -17,6 +17,8 @@ async def _main(folder: Path) -> None:
     def answer(news: News) -> None:
         if news.account_id == "ping":
             feed.publish("pong", feed.process_id, news.n)
+        elif news == News.rescan:
+            feed.publish("rescanned", feed.process_id, 1)
 
     feed.subscribe(answer)
     feed.publish("account", feed.process_id, 1)
