@@ -65,7 +65,7 @@ class Dispatcher:
             if not request.authorization:
                 raise unknown()  # before anything else is looked at: some clients wait for the challenge
             if request.method == "OPTIONS":
-                await self.sessions.account(request.authorization, "", request.remote)
+                await self.sessions.greet(request.authorization, request.remote)
                 return _options()
             return await self._post(request)
         except (UnreadableQuery, UnknownVersion) as error:
@@ -109,7 +109,7 @@ class Dispatcher:
         )
 
     async def _bad_device(self, http: HttpRequest, error: BadDevice) -> EasResponse:
-        await self.sessions.account(http.authorization, "", http.remote)
+        await self.sessions.greet(http.authorization, http.remote)
         command = COMMANDS.get(error.command)
         try:
             version = error.version or parse_version(http.protocol_version)

@@ -13,7 +13,7 @@ What is resident is bounded: pages come on demand, `shed` lets go of everything 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -22,9 +22,10 @@ from storage import blobs, checkpoint, log, objects, paths, seal
 from storage.clock import Clock
 from storage.contents import Contents
 from storage.engine import Engine, EngineError, NotFound, Unavailable
+from storage.epochs import FIRST_EPOCH, EpochKeys, StaleKeys, UnknownEpoch
 from storage.follower import Follower
 from storage.pages import PageRef
-from storage.records import Content, MarkMade, Record, Value
+from storage.records import Content, Record, Value
 from storage.state import Commit, State
 
 CHECKPOINT_RECORDS = 512
@@ -33,6 +34,8 @@ CHECKPOINT_BYTES = 4 << 20
 """or so many bytes of the log."""
 LOOK_SECONDS = 6 * 3600.0
 """However quiet the feed is, the log is looked at so often: what a collector takes away, it takes a day later."""
+REFUSED_MAX = 1000
+"""Objects of epochs that never were, among what is read at a time."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,23 +44,49 @@ _log = structlog.get_logger(__name__)
 class AccountKeys:
     """What an unlocked account's master key and ring give, for each purpose."""
 
-    log: objects.LogKeys
-    page: bytes = field(repr=False)
-    checkpoint: bytes = field(repr=False)
+    log: objects.LogKeys = field(repr=False)
+    page: EpochKeys = field(repr=False)
+    checkpoint: EpochKeys = field(repr=False)
     ids: bytes = field(repr=False)
     tokens: bytes = field(repr=False)
-    """Authenticates what is handed to devices and comes back: sync keys."""
+    """Authenticates what is handed to devices and comes back: sync keys.  Like `ids` the same in all epochs."""
 
     @classmethod
-    def derive(cls, master: bytes, private: Sequence[bytes]) -> "AccountKeys":
-        """Derive every purpose's key from the *master* key; *private* are the X25519 keys, newest first."""
-        return cls(
-            objects.LogKeys(seal.derive(master, "log"), tuple(private)),
-            seal.derive(master, "page"),
-            seal.derive(master, "checkpoint"),
-            seal.derive(master, "ids"),
-            seal.derive(master, "tokens"),
-        )
+    def derive(cls, master: bytes, private: Sequence[bytes] = ()) -> "AccountKeys":
+        """Derive every purpose's key from the *master* key of a first epoch and its *private* key."""
+        privates = dict.fromkeys([FIRST_EPOCH], private[0]) if private else {}
+        return cls.of({FIRST_EPOCH: master}, privates, seal.derive(master, "ids"), seal.derive(master, "tokens"))
+
+    @classmethod
+    def of(
+        cls, masters: Mapping[int, bytes], privates: Mapping[int, bytes], ids: bytes, tokens: bytes
+    ) -> "AccountKeys":
+        """Derive every purpose's key from the *masters*; these and the *privates* (X25519) are by epoch."""
+
+        def derived(purpose: str) -> EpochKeys:
+            return EpochKeys({epoch: seal.derive(master, purpose) for epoch, master in masters.items()})
+
+        log_keys = objects.LogKeys(derived("log"), EpochKeys(privates))
+        return cls(log_keys, derived("page"), derived("checkpoint"), ids, tokens)
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch, under which everything is written."""
+        return self.page.epoch
+
+    def take(self, newer: "AccountKeys") -> None:
+        """Hold what *newer* holds, unless it is older."""
+        if newer.epoch >= self.epoch:
+            for mine, theirs in zip(self._by_epoch(), newer._by_epoch(), strict=True):
+                mine.take(theirs)
+
+    def refuse(self, name: str) -> None:
+        """Take the object *name* for damaged: there is no such epoch as it says."""
+        for keys in self._by_epoch():
+            keys.refuse(name)
+
+    def _by_epoch(self) -> tuple[EpochKeys, ...]:
+        return self.log.log, self.log.private, self.page, self.checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +107,21 @@ class Account:
     """One user's whole store, unlocked."""
 
     def __init__(
-        self, engine: Engine, account_id: str, identity: Identity, keys: AccountKeys, clock: Clock, writer: log.Writer
+        self,
+        engine: Engine,
+        account_id: str,
+        identity: Identity,
+        keys: AccountKeys,
+        clock: Clock,
+        writer: log.Writer,
+        newest_epoch: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self.id, self.identity, self.keys = account_id, identity, keys
+        self._newest_epoch = newest_epoch
+        self._has_new_keys = False
+        """Whether the log below a checkpoint that is due may be of an older key epoch: it goes the sooner."""
+        self.has_stale_keys = False
+        """Whether something was met that is of a newer key epoch: the account must be unlocked again."""
         self._engine, self._clock, self._writer = engine, clock, writer
         self._turn = asyncio.Lock()
         self._state: State | None = None
@@ -136,6 +177,12 @@ class Account:
         if not self._is_fresh:
             await self.refresh()
 
+    def take_keys(self, keys: AccountKeys) -> None:
+        """Go on with *keys*, fresh from an unlock."""
+        self._has_new_keys = self._has_new_keys or keys.epoch > self.keys.epoch
+        self.keys.take(keys)
+        self.has_stale_keys = False
+
     def told_of_news(self, writer: str = "", n: int = 0) -> None:
         """Note that the log has grown to commit *n* of *writer* ("": by anybody), as the feed says."""
         if writer and (writer == self._writer.id or (self._state and self._state.commits.get(writer, 0) >= n)):
@@ -160,6 +207,23 @@ class Account:
         return True
 
     async def _refresh(self) -> None:
+        for _ in range(REFUSED_MAX):
+            try:
+                return await self._refresh_once()
+            except UnknownEpoch as error:
+                await self._told_of_epoch(error)
+        raise Unavailable(f"too many objects of {self.id} name epochs that were never made")
+
+    async def _told_of_epoch(self, told: UnknownEpoch) -> None:
+        """Raise `StaleKeys` if there is such an epoch; else refuse the object that says so."""
+        if self._newest_epoch is not None and await self._newest_epoch() >= told.epoch:
+            self.has_stale_keys = True
+            _log.info("account.keys_are_stale", account=self.id, epoch=told.epoch)
+            raise StaleKeys(f"the keys of {self.id} were changed: unlock them again")
+        _log.error("log.unknown_epoch", account=self.id, name=told.name, epoch=told.epoch)
+        self.keys.refuse(told.name)
+
+    async def _refresh_once(self) -> None:
         self._stale = False
         try:
             self._state = await self._follower.caught_up(self._state)
@@ -187,7 +251,6 @@ class Account:
         """
         assert self._state is not None  # noqa: S101  # a turn has it
         assert self._turn.locked()  # noqa: S101
-        records = self._state.as_written(records)
         # Rows first: from the moment when the commit is durable nothing may come between it and its folding.
         await self._state.bring([Commit("", 0, 0, records)])
         try:
@@ -223,11 +286,19 @@ class Account:
     # -- checkpoints
 
     @property
+    def has_old_pages(self) -> bool:
+        """Whether a checkpoint would seal pages anew that are of an older key epoch."""
+        return self._state is not None and bool(self._state.base.pages_of_old_epochs(self.keys.epoch))
+
+    @property
     def checkpoint_is_due(self) -> bool:
-        """Whether enough was folded since the last checkpoint to make the next opening slow."""
+        """Whether enough was folded since the last checkpoint to make the next opening slow, or keys are new."""
         state = self._state
         return state is not None and (
-            state.records_since >= CHECKPOINT_RECORDS or state.bytes_since >= CHECKPOINT_BYTES
+            self._has_new_keys
+            or self.has_old_pages
+            or state.records_since >= CHECKPOINT_RECORDS
+            or state.bytes_since >= CHECKPOINT_BYTES
         )
 
     async def checkpoint(self) -> None:
@@ -240,14 +311,16 @@ class Account:
         """Write a checkpoint of what is folded; inside a turn."""
         assert self._state is not None  # noqa: S101  # a turn has it
         assert self._turn.locked()  # noqa: S101
-        if self._state.views.marks.is_due(head := self._state.head):
-            await self.commit([MarkMade(head)])
         name = await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, self._clock.tick())
         self._follower.wrote(name, self._state)
+        self._has_new_keys = False
 
     async def refs_of(self, name: str) -> list[PageRef]:
         """Return the pages that checkpoint *name* names.  Raises `NotFound`, `SealError`."""
-        return (await self._follower.load(name)).base.refs
+        try:
+            return (await self._follower.load(name)).base.refs
+        except UnknownEpoch as error:
+            raise seal.SealError(name, f"of key epoch {error.epoch}: unlock the account again") from error
 
     async def close(self) -> None:
         """Wait for a write that is under way."""

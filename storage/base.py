@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
+from storage.epochs import FIRST_EPOCH
 from storage.items import Item
 from storage.pages import (
     ContentPage,
@@ -36,6 +37,8 @@ PAGES_CACHED = 12
 CACHED_BYTES_MAX = 16 << 20
 """and all of them together no longer than this, whatever senders made of them."""
 
+RENEWED_PAGES_MAX = 16
+"""Pages of an older key epoch that one checkpoint seals anew, besides those that change anyway."""
 NOTHING: Mapping[str, Moved] = MappingProxyType({})
 
 _T = TypeVar("_T")
@@ -167,24 +170,32 @@ class Base:
             found.extend(floor for floor in page.floors(folders, low, high) if floor.item not in skip)
         return sorted(found, reverse=newest_first)
 
+    def pages_of_old_epochs(self, epoch: int) -> list[int]:
+        """Return the places of pages that are sealed under keys older than *epoch*'s."""
+        return [at for at, ref in enumerate(self.refs) if ref.epoch < epoch]
+
     async def merge(
         self,
         touched: Mapping[str, Item],
         contents: Mapping[str, Content],
         moved: Mapping[str, Moved] = NOTHING,
+        epoch: int = FIRST_EPOCH,
     ) -> "Base":
         """Return the base in which *touched* rows and *contents* replace this one's; writes the pages that change.
 
         *moved*: contents, by item, that lie in a pack now; of an item that has another content by now nothing changes.
+        *epoch*: of the key that pages are sealed under; some of those of older ones are written anew, too.
         """
-        if not touched and not moved:
+        old = self.pages_of_old_epochs(epoch)[:RENEWED_PAGES_MAX]
+        if not touched and not moved and not old:
             return self
         refs: list[PageRef] = []
-        changed, relocated = by_page(self._firsts, touched), by_page(self._firsts, moved)
+        changed: dict[int, list[str]] = {at: [] for at in old} | by_page(self._firsts, touched)
+        relocated = by_page(self._firsts, moved)
         for at in range(max(len(self.refs), 1)):
             new = {item_id: moved[item_id] for item_id in relocated.get(at, ())}
             if at in changed:
-                refs.extend(await self._rewritten(at, changed[at], touched, contents, new))
+                refs.extend(await self._rewritten(at, changed[at], touched, contents, new, epoch))
             elif new and self.refs:
                 refs.append(await self._relocated(self.refs[at], new))
             else:
@@ -206,6 +217,7 @@ class Base:
         touched: Mapping[str, Item],
         contents: Mapping[str, Content],
         moved: Mapping[str, Moved],
+        epoch: int,
     ) -> list[PageRef]:
         old = self.refs[at] if self.refs else None
         items = {item.id: item for item in (await self._page(old)).items()} if old else {}
@@ -216,9 +228,10 @@ class Base:
         rows = list(map(pack_row, ordered))
         is_last = at >= len(self.refs) - 1
         fresh = {item_id: pack_one(contents[item_id]) for item_id in ids if item_id in contents}
-        if old and not fresh and not moved and len(split(list(map(len, rows)), is_last=is_last)) == 1:
+        fits = len(split(list(map(len, rows)), is_last=is_last)) == 1
+        if old and not fresh and not moved and old.epoch == epoch and fits:
             name = await self._sealed.write_page(pack_page(ordered, rows))
-            return [describe(ordered, min(old.first, ordered[0].id), name, old.contents)]
+            return [describe(ordered, min(old.first, ordered[0].id), name, old.contents, epoch)]
         packed = with_places({**((await self._contents(old)).packed if old else {}), **fresh}, moved)
         sizes = [len(row) + len(packed.get(item.id, b"")) for row, item in zip(rows, ordered, strict=True)]
         refs = []
@@ -227,5 +240,6 @@ class Base:
             name = await self._sealed.write_page(pack_page(of_part, rows[part.start : part.stop]))
             beside = {item.id: packed[item.id] for item in of_part if item.id in packed}
             first = of_part[0].id if part.start or old is None else min(old.first, of_part[0].id)
-            refs.append(describe(of_part, first, name, await self._sealed.write_page(pack_contents(beside))))
+            beside_name = await self._sealed.write_page(pack_contents(beside))
+            refs.append(describe(of_part, first, name, beside_name, epoch))
         return refs

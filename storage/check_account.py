@@ -12,6 +12,7 @@ from storage.account import Account
 from storage.check import Report, listed
 from storage.chunks import Shape
 from storage.engine import Engine, EngineError, Entry, NotFound
+from storage.epochs import UnknownEpoch
 from storage.items import Item
 from storage.pages import unpack_contents, unpack_page
 from storage.paths import Kind
@@ -20,7 +21,7 @@ from storage.seal import SealError
 from storage.state import State
 
 ITEMS_AT_ONCE = 512
-_UNREADABLE = (SealError, ValueError, TypeError, msgpack.UnpackException)
+_UNREADABLE = (SealError, UnknownEpoch, ValueError, TypeError, msgpack.UnpackException)
 
 
 async def check_account(engine: Engine, account: Account, report: Report, *, is_deep: bool = False) -> None:

@@ -19,6 +19,7 @@ import msgpack
 from storage import paths, seal
 from storage.base import NOTHING, Base
 from storage.engine import Engine, Unavailable
+from storage.epochs import FIRST_EPOCH, EpochKeys, UnknownEpoch
 from storage.folders import Folders
 from storage.items import pack_register, unpack_register
 from storage.journal import Journal
@@ -43,22 +44,24 @@ class Clear:
     used_bytes: int
     items: int
     commits: dict[str, int]
+    epoch: int = FIRST_EPOCH
+    """Of the key under which the rest is sealed."""
 
     def pack(self) -> bytes:
         """Return the header's bytes."""
         commits = bytes(msgpack.packb(self.commits))
-        return _HEADER.pack(_MAGIC, _FORMAT, 1, self.used_bytes, self.items, len(commits)) + commits
+        return _HEADER.pack(_MAGIC, _FORMAT, self.epoch, self.used_bytes, self.items, len(commits)) + commits
 
 
 def read_clear(data: bytes) -> tuple[Clear, int]:
     """Return a checkpoint's clear header and its size.  Raises `SealError` for what is none."""
     try:
         end = _clear_size(data)
-        used, items = _HEADER.unpack_from(data)[3:5]
+        epoch, used, items = _HEADER.unpack_from(data)[2:5]
         commits = msgpack.unpackb(data[_HEADER.size : end])
         match list(commits.items()):
             case pairs if all(map(_is_covered, pairs)):
-                return Clear(used, items, commits), end
+                return Clear(used, items, commits, epoch), end
         raise ValueError
     except (struct.error, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise seal.SealError("checkpoint", "its header is not one") from error
@@ -96,19 +99,29 @@ async def fetch_clear(engine: Engine, name: str) -> Clear:
 class SealedPages:
     """The pages of one account in its engine."""
 
-    def __init__(self, engine: Engine, account: str, key: bytes) -> None:
-        self._engine, self._account, self._key = engine, account, key
+    def __init__(self, engine: Engine, account: str, keys: EpochKeys) -> None:
+        self._engine, self._account, self._keys = engine, account, keys
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which pages are written now."""
+        return self._keys.epoch
 
     async def read(self, name: str) -> bytes:
         """Return the plain bytes of the page.  Raises `NotFound`, `SealError`."""
         path = paths.page(self._account, name)
-        return seal.open_(self._key, path, await self._engine.get(path))
+        data = await self._engine.get(path)
+        try:
+            key = self._keys.of(seal.epoch_of(data), path)
+        except UnknownEpoch as error:  # what names it was not so new
+            raise seal.SealError(path, "of a newer key epoch than what names it") from error
+        return seal.open_of_epoch(key, path, data)
 
     async def write_page(self, plain: bytes) -> str:
         """Store a page under a fresh name and return the name; durable on return."""
         name = paths.new_id()
         path = paths.page(self._account, name)
-        await self._engine.put(path, seal.seal(self._key, path, plain, compress=True))
+        await self._engine.put(path, seal.seal_of_epoch(self._keys.current, self.epoch, path, plain, compress=True))
         return name
 
 
@@ -145,17 +158,17 @@ async def newest(engine: Engine, account: str) -> str | None:
     return found[-1] if found else None
 
 
-async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, name: str) -> State:
-    """Return the state that checkpoint *name* holds.  Raises `NotFound`, `SealError`."""
+async def load(engine: Engine, account: str, keys: EpochKeys, pages: SealedPages, name: str) -> State:
+    """Return the state that checkpoint *name* holds.  Raises `NotFound`, `SealError`, `UnknownEpoch`."""
     data = await engine.get(name)
-    _, end = read_clear(data)
-    root = msgpack.unpackb(seal.open_(key, _sealed_name(name, data[:end]), data[end:]))
+    clear, end = read_clear(data)
+    root = msgpack.unpackb(seal.open_(keys.of(clear.epoch, name), _sealed_name(name, data[:end]), data[end:]))
     commits, chain, latest, refs, folders, views, devices, sends, journal = root[:9]
     state = State(Base(pages, [PageRef(*ref) for ref in refs]))
     state.rest_on(state.base, name, commits)
     state.commits, state.chain, state.time = commits, chain, latest
     state.folders = Folders.unpack(folders)
-    state.views = Views.unpack(views, root[10] if len(root) > 10 else ())
+    state.views = Views.unpack(views)
     state.devices = _unpack_devices(devices)
     state.sends = Sends.unpack(sends)
     state.journal = Journal.unpack(journal)
@@ -166,7 +179,7 @@ async def load(engine: Engine, account: str, key: bytes, pages: SealedPages, nam
 async def write(
     engine: Engine,
     account: str,
-    key: bytes,
+    keys: EpochKeys,
     state: State,
     now: int | None = None,
     moved: Mapping[str, Moved] = NOTHING,
@@ -184,8 +197,7 @@ async def write(
     """
     began = time.clock_gettime(time.CLOCK_BOOTTIME)  # which goes on while the machine is suspended
     now = state.time if now is None else now
-    state.views.shorten()
-    base = await state.base.merge(state.touched, state.fresh, moved)
+    base = await state.base.merge(state.touched, state.fresh, moved, keys.epoch)
     journal = state.journal.trimmed()
     root = [
         state.commits,
@@ -198,15 +210,15 @@ async def write(
         state.sends.pack(now),
         journal.pack(),
         state.purged,
-        state.views.pack_marks(),
     ]
     name = paths.checkpoint(account, f"{now:016x}{paths.new_id()}")
     used = sum(ref.size_bytes for ref in base.refs)
-    header = Clear(used, sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs), state.commits).pack()
+    items = sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs)
+    header = Clear(used, items, state.commits, keys.epoch).pack()
     plain = bytes(msgpack.packb(root))
     if time.clock_gettime(time.CLOCK_BOOTTIME) - began > LATE_SECONDS:
         raise Unavailable(f"{name} took too long to write")
-    await engine.put(name, header + seal.seal(key, _sealed_name(name, header), plain, compress=True))
+    await engine.put(name, header + seal.seal(keys.current, _sealed_name(name, header), plain, compress=True))
     state.rest_on(base, name, state.commits)
     state.journal, state.touched, state.fresh = journal, {}, {}
     return name

@@ -13,6 +13,7 @@ import structlog
 
 from storage import blobs, checkpoint
 from storage.engine import Engine, NotFound
+from storage.epochs import EpochKeys, UnknownEpoch
 from storage.pages import PageRef, unpack_contents
 from storage.records import Content, Location, Value
 from storage.seal import SealError
@@ -26,7 +27,7 @@ _log = structlog.get_logger(__name__)
 class Contents:
     """Stores and reads the contents of one account."""
 
-    def __init__(self, engine: Engine, account: str, checkpoint_key: bytes, page_key: bytes) -> None:
+    def __init__(self, engine: Engine, account: str, checkpoint_key: EpochKeys, page_key: EpochKeys) -> None:
         self._engine, self._account, self._key = engine, account, checkpoint_key
         self._pages = checkpoint.SealedPages(engine, account, page_key)
         self._places: dict[str, Location | None] = {}
@@ -83,7 +84,7 @@ class Contents:
                     self._root, self._refs, self._places, self._absent = root, state.base.refs, {}, set()
                 if blob not in self._places and blob not in self._absent:
                     await self._walk(blob)
-            except (NotFound, SealError):  # collected meanwhile, or damaged: another one may serve
+            except (NotFound, SealError, UnknownEpoch):  # collected, damaged, or too new for us: another may serve
                 continue
             return
 

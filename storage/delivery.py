@@ -19,7 +19,7 @@ from storage.engine import Engine, NotFound
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from storage.folders import INBOX, JUNK
 from storage.ids import delivered_item
-from storage.keyring.objects import UnknownAccount, Vault, read_public
+from storage.keyring.objects import PublicKey, UnknownAccount, Vault, read_public
 from storage.message.index import index_message
 from storage.message.summary import Summary
 from storage.records import Added, Record
@@ -27,6 +27,9 @@ from storage.seal import SealError
 
 ACCOUNTS_KEPT = 10_000
 """Whose public keys, writers and counts are kept at hand: those used last."""
+
+PUBLIC_MS = 3600 * 1000
+"""A public key is looked up again after so long, should nobody have told that there is another one."""
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -58,6 +61,14 @@ class _Count:
     """Writers whose log ends for readers: nothing after counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Public:
+    """An account's public key, as it was looked up."""
+
+    key: PublicKey
+    looked_ms: int
+
+
 class Delivery:
     """The way in for mail."""
 
@@ -72,7 +83,7 @@ class Delivery:
     ) -> None:
         self._engine, self._directory, self._vault = engine, directory, vault
         self._clock, self._published, self._now_ms = clock, published, now_ms
-        self._publics: OrderedDict[str, bytes] = OrderedDict()
+        self._publics: OrderedDict[str, _Public] = OrderedDict()
         self._writers: OrderedDict[str, log.Writer] = OrderedDict()
         self._counts: OrderedDict[str, _Count] = OrderedDict()
 
@@ -121,25 +132,36 @@ class Delivery:
         self._publics.pop(account_id, None)
         self._writers.pop(account_id, None)  # it seals to that key
 
-    async def _public(self, account_id: str) -> bytes:
-        public = self._publics.get(account_id)
-        if public is None:
+    async def _public(self, account_id: str) -> PublicKey:
+        now_ms, known = self._now_ms(), self._publics.get(account_id)
+        if known is None or not 0 <= now_ms - known.looked_ms < PUBLIC_MS:
             try:
-                public = await read_public(self._engine, self._vault.deployment_key, account_id)
+                key = await read_public(self._engine, self._vault.deployment_key, account_id)
             except UnknownAccount as error:
                 raise NotYetCreated(account_id) from error
-        _remember(self._publics, account_id, public)
-        return public
+            if known is not None and known.key != key:
+                self.forget(account_id)
+            known = _Public(key, now_ms)
+        _remember(self._publics, account_id, known)
+        return known.key
 
-    def _writer(self, account_id: str, public: bytes) -> log.Writer:
+    def _writer(self, account_id: str, public: PublicKey) -> log.Writer:
         writer = self._writers.get(account_id)
         if writer is None:
 
             def make(name: str, header: objects.Header, time: int, records: Sequence[Record]) -> bytes:
                 mail = [record for record in records if isinstance(record, Added)]
-                return objects.make_delivered(name, public, header, time, mail)
+                return objects.make_delivered(name, public.key, header, time, mail)
 
-            writer = log.Writer(self._engine, account_id, self._clock, make, delivers=True, published=self._published)
+            writer = log.Writer(
+                self._engine,
+                account_id,
+                self._clock,
+                make,
+                delivers=True,
+                published=self._published,
+                epoch=lambda: public.epoch,
+            )
         _remember(self._writers, account_id, writer)
         return writer
 

@@ -18,6 +18,7 @@ from storage.base import Base
 from storage.clock import Clock
 from storage.cursor import dominates, whole
 from storage.engine import Damaged, Engine, NotFound, Unavailable
+from storage.epochs import EpochKeys
 from storage.joining import join
 from storage.state import Commit, State
 
@@ -33,7 +34,13 @@ class Follower:
     """Of one account in one process; used inside its turn only."""
 
     def __init__(
-        self, engine: Engine, account: str, keys: objects.LogKeys, root_key: bytes, page_key: bytes, clock: Clock
+        self,
+        engine: Engine,
+        account: str,
+        keys: objects.LogKeys,
+        root_key: EpochKeys,
+        page_key: EpochKeys,
+        clock: Clock,
     ) -> None:
         self._engine, self._account, self._keys, self._clock = engine, account, keys, clock
         self._root_key = root_key

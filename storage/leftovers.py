@@ -1,12 +1,12 @@
 """What is left behind outside the accounts' data, and needs no keys to be known for it.
 
 - `probe/…`: of a process that died in its first seconds;
-- claims of creators that died (`keyring/creation.py`), in accounts that exist: nobody will look at them again.
+- claims of creators that died (`keyring/claims.py`), in accounts that exist: nobody will look at them again.
 """
 
 from storage import paths
 from storage.engine import Engine, NotFound, after_prefix
-from storage.keyring.creation import CLAIM_MS
+from storage.keyring.claims import CLAIM_MS
 from storage.paths import Kind, MalformedName
 
 AGE_MS = 60 * 60_000

@@ -20,6 +20,7 @@ import structlog
 from storage import objects, paths
 from storage.clock import Clock
 from storage.engine import Damaged, Engine, NotFound, Unavailable
+from storage.epochs import FIRST_EPOCH
 from storage.records import Added, Content, Record, Set
 from storage.state import Commit
 
@@ -56,9 +57,11 @@ class Writer:
         published: Callable[[str, str, int], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_writer: Callable[[], str] = paths.new_writer,
+        epoch: Callable[[], int] = lambda: FIRST_EPOCH,
     ) -> None:
         self._engine, self._account, self._clock, self._make = engine, account, clock, make
         self._delivers, self._published, self._sleep, self._new_writer = delivers, published, sleep, new_writer
+        self._epoch = epoch
         self._pending: list[_Pending] = []
         self._task: asyncio.Task[None] | None = None
         self._begin()
@@ -105,7 +108,7 @@ class Writer:
         name = paths.log(self._account, self.id, self.n + 1)
         usage = sum(pending.usage_bytes for pending in batch)
         try:
-            header = objects.Header(self._delivers, 1, self._before, usage)
+            header = objects.Header(self._delivers, self._epoch(), self._before, usage)
             for content in _contents(records):
                 self._check_in_time(content.begun_ms)
             data = self._make(name, header, time, records)

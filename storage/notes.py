@@ -12,6 +12,7 @@ import structlog
 
 from storage import paths, seal
 from storage.engine import Engine, NotFound
+from storage.epochs import EpochKeys, UnknownEpoch
 
 NOTED_MAX = 100_000
 """Names at once; further ones are noted when these are gone."""
@@ -19,20 +20,21 @@ NOTED_MAX = 100_000
 _log = structlog.get_logger(__name__)
 
 
-async def read(engine: Engine, account: str, key: bytes) -> dict[str, int]:
+async def read(engine: Engine, account: str, keys: EpochKeys) -> dict[str, int]:
     """Return the notes: full names, and when each was first found unneeded.  None that can be read are none."""
     name, prefix = paths.seen(account), paths.account_prefix(account)
     try:
-        noted = msgpack.unpackb(seal.open_(key, name, await engine.get(name)))
+        data = await engine.get(name)
+        noted = msgpack.unpackb(seal.open_of_epoch(keys.of(seal.epoch_of(data), name), name, data))
         return {prefix + str(rest): int(first) for rest, first in noted.items()}
     except NotFound:
         return {}
-    except (seal.SealError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+    except (seal.SealError, UnknownEpoch, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         _log.warning("collector.notes_lost", account=account, error=str(error))
         return {}
 
 
-async def write(engine: Engine, account: str, key: bytes, noted: Mapping[str, int]) -> None:
+async def write(engine: Engine, account: str, keys: EpochKeys, noted: Mapping[str, int]) -> None:
     """Keep the notes, the oldest first if there are too many; without any, remove the object."""
     name, prefix = paths.seen(account), paths.account_prefix(account)
     if not noted:
@@ -40,4 +42,4 @@ async def write(engine: Engine, account: str, key: bytes, noted: Mapping[str, in
         return
     oldest = sorted(noted.items(), key=lambda entry: entry[1])[:NOTED_MAX]
     packed = bytes(msgpack.packb({full.removeprefix(prefix): first for full, first in oldest}))
-    await engine.put(name, seal.seal(key, name, packed, compress=True))
+    await engine.put(name, seal.seal_of_epoch(keys.current, keys.epoch, name, packed, compress=True))

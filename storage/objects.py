@@ -17,6 +17,7 @@ import msgpack
 
 from storage import seal
 from storage.clock import STAMP_MAX
+from storage.epochs import EpochKeys
 from storage.records import Added, Record, UnknownRecord, pack, unpack
 from storage.state import Commit
 
@@ -75,20 +76,20 @@ def digest(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class LogKeys:
-    """What opens an account's log: the key of its own commits, and private keys for what was delivered to it."""
+    """What opens an account's log: the keys of its own commits, and private keys for what was delivered to it."""
 
-    log: bytes
-    private: tuple[bytes, ...]
+    log: EpochKeys
+    private: EpochKeys
 
 
 def _sealed_name(name: str, header: bytes) -> str:
     return f"{name}#{header.hex()}"
 
 
-def make_own(name: str, key: bytes, header: Header, time: int, records: Sequence[Record]) -> bytes:
+def make_own(name: str, keys: EpochKeys, header: Header, time: int, records: Sequence[Record]) -> bytes:
     """Return the log object *name* of a commit by whoever holds the account's keys."""
     head = header.pack()
-    return head + seal.seal(key, _sealed_name(name, head), _plain(time, records), compress=True)
+    return head + seal.seal(keys.of(header.epoch, name), _sealed_name(name, head), _plain(time, records), compress=True)
 
 
 def make_delivered(name: str, public_key: bytes, header: Header, time: int, records: Sequence[Added]) -> bytes:
@@ -110,7 +111,7 @@ def _plain(time: int, records: Sequence[Record]) -> bytes:
 def open_commit(name: str, writer: str, n: int, keys: LogKeys, before: bytes, data: bytes) -> Commit:
     """Return the commit in log object *name*, which follows the object whose hash is *before*.
 
-    Raises `BrokenObject` for whatever is not exactly what its writer made for this place.
+    Raises `BrokenObject` for whatever is not exactly what its writer made for this place, `UnknownEpoch`.
     """
     header = read_header(data)
     if header.before != before:
@@ -118,9 +119,12 @@ def open_commit(name: str, writer: str, n: int, keys: LogKeys, before: bytes, da
     head, body = data[:HEADER_BYTES], data[HEADER_BYTES:]
     try:
         if header.delivered:
-            plain = seal.open_sealed(keys.private, _sealed_name(name, head), body, size_max=COMMIT_BYTES_MAX)
+            private = keys.private.of(header.epoch, name)
+            plain = seal.open_sealed((private,), _sealed_name(name, head), body, size_max=COMMIT_BYTES_MAX)
         else:
-            plain = seal.open_(keys.log, _sealed_name(name, head), body, size_max=COMMIT_BYTES_MAX)
+            plain = seal.open_(
+                keys.log.of(header.epoch, name), _sealed_name(name, head), body, size_max=COMMIT_BYTES_MAX
+            )
         time, packed = msgpack.unpackb(plain, strict_map_key=False)
         records = [unpack(record) for record in packed]
     except (seal.SealError, UnknownRecord, ValueError, TypeError, msgpack.UnpackException) as error:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 
+from storage.epochs import FIRST_EPOCH
 from storage.items import Item, pack_item, unpack_item
 from storage.records import Content, Location, Value, pack_located, unpack_located
 from storage.views import Floor
@@ -43,6 +44,8 @@ class PageRef:
     """Of the contents of all items that are not removed."""
     folders: Mapping[str, int]
     """How many rows are in each folder; removed ones under `NOWHERE`."""
+    epoch: int = FIRST_EPOCH
+    """Of the key under which rows and contents are sealed; of the older one, if they differ."""
 
 
 class Page:
@@ -147,16 +150,17 @@ def unpack_contents(plain: bytes) -> ContentPage:
     return ContentPage(msgpack.unpackb(plain))
 
 
-def describe(items: Sequence[Item], first: str, rows: str, contents: str) -> PageRef:
+def describe(items: Sequence[Item], first: str, rows: str, contents: str, epoch: int = FIRST_EPOCH) -> PageRef:
     """Return the directory entry of a page of *items*, stored under the names *rows* and *contents*."""
     dates = [item.date_ms for item in items]
     folders = Counter(item.membership.folder or NOWHERE for item in items)
     size = sum(item.size_bytes for item in items if item.membership.folder)
-    return PageRef(first, rows, contents, len(items), min(dates), max(dates), size, folders)
+    return PageRef(first, rows, contents, len(items), min(dates), max(dates), size, folders, epoch)
 
 
 def pack_ref(ref: PageRef) -> list[Any]:
     """Return *ref* as a positional list."""
+    later = [ref.epoch] if ref.epoch != FIRST_EPOCH else []
     return [
         ref.first,
         ref.rows,
@@ -166,6 +170,7 @@ def pack_ref(ref: PageRef) -> list[Any]:
         ref.latest_ms,
         ref.size_bytes,
         dict(ref.folders),
+        *later,
     ]
 
 

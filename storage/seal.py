@@ -1,10 +1,11 @@
 """Authenticated encryption of bytes, and the keyed hashes that go with it.
 
-Every sealed object is XChaCha20-Poly1305 over (perhaps compressed) plain bytes, with its first two bytes and *its own
+Every sealed object is XChaCha20-Poly1305 over (perhaps compressed) plain bytes, with its first bytes and *its own
 name* as associated data: an object that was moved, renamed, swapped or changed in any bit does not open.  Nonces are
 random; 24 bytes make that safe for any number of objects under one key.
 
     under a key           0x01  compression  nonce (24)  text and tag (16 more than the plain)
+    under one of several  0x03  compression  epoch (2)  nonce (24)  text and tag
     to a public key       0x02  compression  sealed box (80) of a fresh key  nonce (24)  text and tag
 
 Compression is 0 (none) or 1 (a zstd frame that states its size).  A new layout gets a new first byte.  This module is
@@ -33,6 +34,8 @@ SEAL_OVERHEAD_BYTES = 2 + Aead.NONCE_SIZE + Aead.MACBYTES
 
 _UNDER_KEY = 1
 _TO_PUBLIC_KEY = 2
+_OF_EPOCH = 3
+_OF_EPOCH_HEADER_BYTES = 4
 _PLAIN, _ZSTD = 0, 1
 _BOX_BYTES = KEY_BYTES + 48
 _PURPOSE_BYTES_MAX = blake2b.PERSON_SIZE
@@ -73,6 +76,28 @@ def seal(key: bytes, name: str, plain: bytes, *, compress: bool, level: int = RE
 def open_(key: bytes, name: str, data: bytes, *, size_max: int = PLAIN_BYTES_MAX) -> bytes:
     """Return what was sealed as *name*.  Raises `SealError`, also for more than *size_max* bytes of plain."""
     return _decrypt(key, _header(_UNDER_KEY, name, data), 2, name, data, size_max)
+
+
+def seal_of_epoch(key: bytes, epoch: int, name: str, plain: bytes, *, compress: bool) -> bytes:
+    """Seal *plain* as `seal` does, with the *epoch* of the key in clear before it.  The first is not mentioned."""
+    if epoch == 1:
+        return seal(key, name, plain, compress=compress)
+    form, body = _pack(plain, compress, RECORD_LEVEL)
+    return _encrypt(key, bytes((_OF_EPOCH, form)) + epoch.to_bytes(2, "big"), b"", name, body)
+
+
+def epoch_of(data: bytes) -> int:
+    """Return the epoch that an object of `seal_of_epoch` names; its first four bytes will do."""
+    if data[:1] != bytes((_OF_EPOCH,)):
+        return 1
+    return int.from_bytes(data[2:_OF_EPOCH_HEADER_BYTES], "big")
+
+
+def open_of_epoch(key: bytes, name: str, data: bytes) -> bytes:
+    """Return what `seal_of_epoch` sealed; *key* is that of its epoch.  Raises `SealError` as `open_` does."""
+    if data[:1] != bytes((_OF_EPOCH,)):
+        return open_(key, name, data)
+    return _decrypt(key, bytes(data[:_OF_EPOCH_HEADER_BYTES]), _OF_EPOCH_HEADER_BYTES, name, data, PLAIN_BYTES_MAX)
 
 
 def seal_to(public_key: bytes, name: str, plain: bytes, *, compress: bool, level: int = RECORD_LEVEL) -> bytes:

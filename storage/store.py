@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,7 +16,7 @@ from storage.errors import UnknownAddress
 from storage.feeds.feed import Feed, News
 from storage.keyring import keys
 from storage.keyring.creation import NewKeys, create_account_keys
-from storage.keyring.objects import UnknownAccount, Vault
+from storage.keyring.objects import UnknownAccount, Vault, load
 from storage.keyring.passwords import spend_as_unlock
 from storage.keyring.slots import SlotKind
 from storage.records import Record
@@ -25,6 +26,18 @@ from storage.verified import VerifyingDirectory, unlock_verified
 def wall_ms() -> int:
     """Return the wall clock's time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """Who asks, without naming a device."""
+
+    account_id: str
+    identity: Identity
+    slot_id: str
+    slot_name: str
+    opened: tuple[Account, int] | None
+    """The account and the epoch of its keys; None for an app password, which opens nothing without its device."""
 
 
 @dataclass(slots=True)
@@ -81,6 +94,18 @@ class Store:
             await spend_as_unlock(self.vault)
         raise keys.WrongPassword(login)
 
+    async def greet(self, login: str, password: str) -> "Greeted":
+        """Tell who asks without naming a device; an app password will do, but opens nothing.  Raises as `unlock`."""
+        for mailbox in await self.directory.login(login):
+            account_id = self.account_id(mailbox)
+            with suppress(UnknownAccount, UnknownAddress):
+                secrets = await self.directory.user_secrets(mailbox)
+                slot = await keys.find_app_slot(self.vault, account_id, password, secrets)
+                if slot is not None:
+                    return Greeted(account_id, _identity(mailbox), slot.slot.id, slot.name, None)
+        account, unlocked = await self.unlock(login, password)
+        return Greeted(account.id, account.identity, unlocked.slot_id, unlocked.slot_name, (account, unlocked.epoch))
+
     async def _unlock(self, mailbox: Mailbox, password: str, secrets: Sequence[bytes], device_id: str) -> keys.Unlocked:
         account, directory = self.account_id(mailbox), self.directory
         if not isinstance(directory, VerifyingDirectory):
@@ -96,22 +121,35 @@ class Store:
         return await directory.verify(mailbox, password)
 
     def _open(self, mailbox: Mailbox, unlocked: keys.Unlocked) -> Account:
-        identity = Identity(mailbox.address, mailbox.aliases, mailbox.display_name)
-        account_keys = AccountKeys.derive(unlocked.master, unlocked.private_keys)
+        identity = _identity(mailbox)
+        ring = unlocked.ring
+        account_keys = AccountKeys.of(ring.masters(), ring.privates(), ring.ids, ring.tokens)
         account = self.accounts.get(unlocked.account)
-        if account is None or account.keys != account_keys:
-            writer = self._writer(unlocked.account, account_keys)
-            account = Account(self.engine, unlocked.account, identity, account_keys, self.clock, writer)
+        if account is None or account.keys.tokens != account_keys.tokens:  # removed, and made again, in between
+            account = self._account(unlocked.account, identity, account_keys)
             self.accounts[account.id] = account
+        account.take_keys(account_keys)  # the master key may be a new one
         # The directory may have new names for him; the account stays one, for whoever waits for its news.
         account.identity = identity
         return account
 
-    def _writer(self, account_id: str, account_keys: AccountKeys) -> log.Writer:
+    def _account(self, account_id: str, identity: Identity, account_keys: AccountKeys) -> Account:
         def make(name: str, header: objects.Header, when: int, records: Sequence[Record]) -> bytes:
             return objects.make_own(name, account_keys.log.log, header, when, records)
 
-        return log.Writer(self.engine, account_id, self.clock, make, delivers=False, published=self.feed.publish)
+        async def newest_epoch() -> int:
+            return (await load(self.vault, account_id)).epoch
+
+        writer = log.Writer(
+            self.engine,
+            account_id,
+            self.clock,
+            make,
+            delivers=False,
+            published=self.feed.publish,
+            epoch=lambda: account_keys.epoch,
+        )
+        return Account(self.engine, account_id, identity, account_keys, self.clock, writer, newest_epoch)
 
     async def _secret(self, mailbox: Mailbox) -> bytes:
         secrets = await self.directory.user_secrets(mailbox)
@@ -130,3 +168,7 @@ class Store:
             await account.close()
         await self.feed.leave()
         await self.engine.close()
+
+
+def _identity(mailbox: Mailbox) -> Identity:
+    return Identity(mailbox.address, mailbox.aliases, mailbox.display_name)

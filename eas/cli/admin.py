@@ -162,7 +162,7 @@ async def delete_account(store: Store, settings: StorageSettings, mailbox: Mailb
     # Keys first: whatever stays after a crash opens to nobody.
     prefix = paths.account_prefix(account_id)
     stored = await load(store.vault, account_id)
-    names = [*stored.publics, *stored.slot_names, *stored.rings]
+    names = [*stored.publics, *stored.slot_names, *stored.ring_names]
     await store.engine.delete(names)
     store.feed.publish(account_id, NEWS_OF_KEYS, 0)
     deleted = len(names)

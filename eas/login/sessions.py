@@ -22,8 +22,9 @@ import structlog
 
 from eas.login.admission import DELAY_SECONDS_MAX, Admission, Attempt, LoginRefused, too_early, unknown
 from eas.login.credentials import Credentials, parse_basic
-from storage.account import Account
+from storage.account import Account, Identity
 from storage.engine import EngineError
+from storage.epochs import EPOCH_MAX
 from storage.errors import DirectoryUnavailable
 from storage.feeds.feed import News
 from storage.keyring.keys import WrongPassword
@@ -46,11 +47,16 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Session:
-    account: Account
+    account_id: str
+    identity: Identity
+    account: Account | None
+    """None where an app password came without its device: it says who asks, and opens nothing."""
     login: str
     slot_id: str
     slot_name: str
     """The version of the slot that the password opened: a new password makes a new version."""
+    epoch: int
+    """Of the newest keys that it opened."""
     used: float
     checked: float
     verified: float
@@ -74,7 +80,7 @@ class Sessions:
         self._key = secrets.token_bytes(32)
         self._admission = Admission(self._digest, clock, sleep)
         self._sessions: OrderedDict[bytes, _Session] = OrderedDict()  # what was used last stands last
-        self._unlocking: dict[bytes, asyncio.Task[Account]] = {}
+        self._unlocking: dict[bytes, asyncio.Task[_Session]] = {}
         self._unsubscribe = store.feed.subscribe(self._news)
 
     def __len__(self) -> int:
@@ -89,12 +95,29 @@ class Sessions:
         if credentials is None:
             raise unknown()
         digest = self._digest(credentials.user, credentials.password, device_id.lower())
+        session = await self._session(digest, credentials, device_id, remote)
+        assert session.account is not None  # noqa: S101  # only greetings have none, and their digests are others
+        return session.account
+
+    async def greet(self, authorization: str, remote: str) -> Identity:
+        """Return who asks in a request that names no device, such as OPTIONS; also for an app password.
+
+        Raises as `account` does.
+        """
+        credentials = parse_basic(authorization)
+        if credentials is None:
+            raise unknown()
+        digest = self._digest(credentials.user, credentials.password, "", "greeting")
+        session = await self._session(digest, credentials, None, remote)
+        return session.account.identity if session.account is not None else session.identity
+
+    async def _session(self, digest: bytes, credentials: Credentials, device_id: str | None, remote: str) -> _Session:
         session = self._sessions.get(digest)
         if session is not None and await self._stands(digest, session, credentials.password):
             session.used = self._clock()
             if digest in self._sessions:
                 self._sessions.move_to_end(digest)
-            return session.account
+            return session
         task = self._unlocking.get(digest)
         if task is None:
             if len(self._unlocking) >= UNLOCKS_MAX:
@@ -111,7 +134,7 @@ class Sessions:
             digest, session = next(iter(self._sessions.items()))
             if session.used > end:
                 break
-            if self._is_waited_for(session.account.id):
+            if self._is_waited_for(session.account_id):
                 session.used = self._clock()
                 self._sessions.move_to_end(digest)
             else:
@@ -119,7 +142,7 @@ class Sessions:
 
     def used(self) -> dict[str, float]:
         """Return when each account that has a session was used last, by the clock."""
-        return {session.account.id: session.used for session in self._sessions.values()}
+        return {one.account_id: one.used for one in self._sessions.values() if one.account is not None}
 
     async def close(self) -> None:
         """Let nobody in any more."""
@@ -138,9 +161,10 @@ class Sessions:
     async def _stands(self, digest: bytes, session: _Session, password: str) -> bool:
         """Tell whether a session still holds; looks into the store when that was not done for a while."""
         now = self._clock()
-        if session.used <= now - self._session_seconds and not self._is_waited_for(session.account.id):
+        if session.used <= now - self._session_seconds and not self._is_waited_for(session.account_id):
             return False
-        if now - session.checked < CHECK_SECONDS:
+        is_stale = session.account is not None and session.account.has_stale_keys
+        if now - session.checked < CHECK_SECONDS and not is_stale:
             return True
         session.checked = now
         try:
@@ -151,15 +175,16 @@ class Sessions:
             return True
         self._sessions.pop(digest, None)
         self._admission.forget(digest)
-        _log.info("session.ended", account=session.account.id, cause="password changed or account removed")
+        _log.info("session.ended", account=session.account_id, cause="password changed or account removed")
         return False
 
     async def _still_opens(self, session: _Session, password: str) -> bool:
         mailboxes = {self._store.account_id(one): one for one in await self._store.directory.login(session.login)}
-        if (mailbox := mailboxes.get(session.account.id)) is None:
+        if (mailbox := mailboxes.get(session.account_id)) is None:
             return False
-        slot = (await load(self._store.vault, session.account.id)).slots.get(session.slot_id)
-        if slot is None or slot.slot.revoked or slot.name != session.slot_name:
+        stored = await load(self._store.vault, session.account_id)
+        slot = stored.slots.get(session.slot_id)
+        if slot is None or slot.slot.revoked or slot.name != session.slot_name or stored.epoch > session.epoch:
             return False
         now = self._clock()
         if now - session.verified < VERIFY_SECONDS:
@@ -172,28 +197,39 @@ class Sessions:
         """Hear that passwords changed: such news is of no writer."""
         if news.account_id is None or not news.writer:
             for session in self._sessions.values():
-                if news.account_id in (None, session.account.id):
+                if news.account_id in (None, session.account_id):
                     session.checked = -math.inf
 
-    def _unlocked(self, digest: bytes, task: "asyncio.Task[Account]") -> None:
+    def _unlocked(self, digest: bytes, task: "asyncio.Task[_Session]") -> None:
         del self._unlocking[digest]
         if not task.cancelled():
             task.exception()  # whoever asked may have gone
 
-    async def _unlock(self, digest: bytes, credentials: Credentials, device_id: str, remote: str) -> Account:
+    async def _unlock(self, digest: bytes, credentials: Credentials, device_id: str | None, remote: str) -> _Session:
         mailboxes = await self._store.directory.login(credentials.user)
         accounts = [self._store.account_id(mailbox) for mailbox in mailboxes]
-        attempt = Attempt(digest, credentials.user, accounts, device_id.lower(), remote)
+        attempt = Attempt(digest, credentials.user, accounts, (device_id or "").lower(), remote)
         try:
             async with self._admission.attempt(attempt):
-                account, unlocked = await self._store.unlock(credentials.user, credentials.password, device_id)
+                session = await self._opened(credentials, device_id)
         except WrongPassword:
             _log.info("login.wrong", user=credentials.user, remote=remote)
             raise unknown() from None
-        self._admission.was_right(attempt, account.id)
-        now = self._clock()
-        session = _Session(account, credentials.user, unlocked.slot_id, unlocked.slot_name, now, now, now)
+        self._admission.was_right(attempt, session.account_id)
         self._sessions[digest] = session
         if len(self._sessions) > SESSIONS_MAX:
             self._sessions.popitem(last=False)
-        return account
+        return session
+
+    async def _opened(self, credentials: Credentials, device_id: str | None) -> _Session:
+        user, password = credentials.user, credentials.password
+        if device_id is None:
+            greeted = await self._store.greet(user, password)
+            account, epoch = greeted.opened or (None, EPOCH_MAX)
+            id_, identity, slot_id, name = greeted.account_id, greeted.identity, greeted.slot_id, greeted.slot_name
+        else:
+            account, unlocked = await self._store.unlock(user, password, device_id)
+            id_, identity, epoch = account.id, account.identity, unlocked.epoch
+            slot_id, name = unlocked.slot_id, unlocked.slot_name
+        now = self._clock()
+        return _Session(id_, identity, account, user, slot_id, name, epoch, now, now, now)

@@ -7,8 +7,9 @@ from eas.run.packages import ForeignPackage
 from storage.directories.accounts_file import AddressTaken
 from storage.engine import EngineError
 from storage.errors import DirectoryUnavailable, UnknownAddress
+from storage.keyring.claims import Claimed
 from storage.keyring.creation import AccountExists, BeingCreated
-from storage.keyring.keys import SlotChanged, WrongPassword
+from storage.keyring.keys import KeysChanged, SlotChanged, WrongPassword
 from storage.keyring.objects import UnknownAccount
 from storage.keyring.passwords import UnfitPassword
 from storage.private_file import UnsafeFile
@@ -33,6 +34,8 @@ _SAID: dict[type[BaseException], str] = {
     BeingCreated: "somebody else is creating this account, or died doing so: try again in ten minutes",
     UnknownAccount: "the account has no keys yet: `petitbleu account add` makes them",
     WrongPassword: "this password does not open the account",
+    Claimed: "somebody else is changing the keys, or died doing so: try again in ten minutes",
+    KeysChanged: "somebody else changed the account's keys at the same moment: try again",
     SlotChanged: "somebody else changed the password at the same moment, and that change stands",
 }
 _SAY_THEMSELVES = (

@@ -47,7 +47,7 @@ class Autodiscover:
         if unquote(request.path).lower().startswith(_JSON_PATH):
             return EasResponse(400) if url is None else _json_answer(request, url)
         try:
-            account = await self.sessions.account(request.authorization, "", request.remote)
+            identity = await self.sessions.greet(request.authorization, request.remote)
         except LoginRefused as refused:
             return refused.response
         except (DirectoryUnavailable, EngineError) as error:
@@ -62,7 +62,6 @@ class Autodiscover:
         except autodiscover_xml.BadRequest as bad:
             error_id = zlib.crc32(request.host.encode())
             return _xml(autodiscover_xml.error(bad.code, self.now(), error_id))
-        identity = account.identity
         return _xml(autodiscover_xml.settings(identity.address, identity.display_name, url))
 
     def _url(self, request: HttpRequest) -> str | None:

@@ -1,23 +1,28 @@
 """From a password to an account's keys, and back to new passwords.
 
 An account has a random *master key*, from which all purpose keys are derived, and an X25519 pair to which mail is
-sealed.  A *slot* per password holds the master key in a box that this password opens (`passwords.py`).
+sealed.  A *slot* per password holds the master key in a box that this password opens (`passwords.py`); the *ring*
+holds the rest (`rings.py`).  Both may be replaced by new ones (`rotation.py`), which slots then inherit.
 
 Crash and race: a slot changes by one put of a version of its own, and older versions are removed after it.  Whatever
 dies in between leaves the old password or the new one in force, never none.  Two changes at once: the greater version
-wins and the other is told so (`SlotChanged`), or was simply earlier.  Revoking is for good (`slots.py`).  What this
+wins and the other is told so (`SlotChanged`), or was simply earlier.  Who finds that the master key was changed while
+he made a slot for the old one takes the slot back (`KeysChanged`).  Revoking is for good (`slots.py`).  What this
 module changes unasked (raising an old slot's cost) loses against whatever somebody asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from storage import paths
 from storage.engine import EngineError
-from storage.keyring.objects import Stored, StoredSlot, Vault, load, open_rings
+from storage.keyring.mending import mend
+from storage.keyring.objects import Stored, StoredSlot, Vault, load
 from storage.keyring.passwords import (
+    OpenSlot,
     UnfitPassword,
+    app_hint,
     device_tag,
     fit_password,
     make_slot,
@@ -26,8 +31,10 @@ from storage.keyring.passwords import (
     spend_as_unlock,
 )
 from storage.keyring.recovery import new_recovery_key
+from storage.keyring.rings import Ring, inherit, open_ring
 from storage.keyring.slots import SlotKind, pack_slot
 from storage.paths import Kind, Version
+from storage.seal import SealError
 
 DEVICE_ID_CHARS_MAX = 128
 LABEL_CHARS_MAX = 200
@@ -48,6 +55,10 @@ class SlotChanged(Exception):
     """Somebody else changed the slot at the same moment, and that change stands."""
 
 
+class KeysChanged(SlotChanged):
+    """Somebody else changed the account's master key at the same moment: unlock it again."""
+
+
 class UnknownSlot(Exception):
     """The account has no such slot, or it is revoked."""
 
@@ -65,15 +76,32 @@ class Unlocked:
     """An account's keys.  Nothing secret is in its repr."""
 
     account: str
-    master: bytes = field(repr=False)
-    private_keys: tuple[bytes, ...] = field(repr=False)
-    """X25519, that of `public` first, then older ones that may still open mail."""
-    public: bytes
+    ring: Ring = field(repr=False)
     slot_id: str
     """Through which slot it was opened: once that is revoked, these keys should be forgotten."""
     kind: SlotKind
     slot_name: str = ""
     """The version of that slot: a new password makes a new one."""
+
+    @property
+    def master(self) -> bytes:
+        """The newest master key."""
+        return self.ring.newest.master
+
+    @property
+    def private_keys(self) -> tuple[bytes, ...]:
+        """X25519, that of `public` first, then older ones that may still open mail."""
+        return tuple(one.private for one in self.ring.epochs)
+
+    @property
+    def public(self) -> bytes:
+        """What mail is to be sealed to."""
+        return self.ring.public
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch."""
+        return self.ring.newest.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +125,71 @@ async def unlock(
     `SealError` (the keys are damaged), `EngineError`.
     """
     stored = await load(vault, account)
-    public = stored.public(vault.deployment_key)
+    stored.public(vault.deployment_key)
+    tries = _tries(vault, stored, password, user_secrets, device_id)
+    found = await _first_that_opens(vault, stored, tries)
+    current = user_secrets[0] if user_secrets else b""
+    slot, ring = found.candidate.slot, ring_of(vault, stored, found.candidate, found.opened)
+    await mend(vault, stored, ring)
+    name = found.candidate.name
+    is_by_alternate = slot.kind is not SlotKind.RECOVERY and found.secret != current
+    if is_by_alternate or slot.cost.is_less_than(vault.cost) or slot.epoch != ring.newest.number:
+        with suppress(EngineError, SealError):  # the next unlock tries again
+            name = await _seal_anew(vault, stored, found, current, ring)
+    return Unlocked(account, ring, slot.id, slot.kind, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    candidate: StoredSlot
+    opened: OpenSlot
+    typed: bytes
+    secret: bytes
+
+
+async def _first_that_opens(vault: Vault, stored: Stored, tries: Iterable[tuple[StoredSlot, bytes, bytes]]) -> _Found:
+    """Try one after the other.  Raises `WrongPassword`, `SealError` if that may be for the damage of a slot."""
     has_tried = False
-    for candidate, typed, secret in _tries(vault, stored, password, user_secrets, device_id):
+    for candidate, typed, secret in tries:
         has_tried = True
-        master = await open_slot(vault, candidate, typed, secret)
-        if master is None:
-            continue
-        keys = open_rings(master, stored, public)
-        is_by_alternate = candidate.slot.kind is not SlotKind.RECOVERY and secret != _current(user_secrets)
-        name = candidate.name
-        if is_by_alternate or candidate.slot.cost.is_less_than(vault.cost):
-            with suppress(EngineError):  # the next unlock tries again
-                name = await _seal_anew(vault, stored, candidate, typed, _current(user_secrets), master)
-        return Unlocked(account, master, keys, public, candidate.slot.id, candidate.slot.kind, name)
+        opened = await open_slot(vault, candidate, typed, secret)
+        if opened is not None:
+            return _Found(candidate, opened, typed, secret)
     if not has_tried:
         await spend_as_unlock(vault)
     if stored.damaged:
         raise stored.damaged[0]
-    raise WrongPassword(account)
+    raise WrongPassword(stored.account)
+
+
+def ring_of(vault: Vault, stored: Stored, candidate: StoredSlot, opened: OpenSlot) -> Ring:
+    """Return the account's keys, which an open slot gives.  Raises `SealError`."""
+    found = stored.ring()
+    if candidate.slot.epoch == found.epoch:
+        ring = open_ring(found, opened.master)
+    else:
+        ring = open_ring(found, inherit(found, candidate.slot.public, opened.private))
+        if ring.master(candidate.slot.epoch) != opened.master:
+            raise SealError(found.name, "made by somebody who does not know the master key before it")
+    public = stored.public(vault.deployment_key)
+    if public.epoch > found.epoch or (public.epoch == found.epoch and public.key != ring.public):
+        reason = "no ring has the private key of the public one"
+        raise SealError(paths.prefix(Kind.RING, stored.account), reason)
+    return ring
+
+
+async def find_app_slot(vault: Vault, account: str, password: str, user_secrets: Sequence[bytes]) -> StoredSlot | None:
+    """Return the slot of an app password, of whatever device; None if it is none.  Gives no keys.
+
+    For requests that name no device and are shown nothing of the account.  Costs an Argon2 run, mostly none: only slots
+    are tried that a hint names.  Raises `UnknownAccount`, `SealError`, `EngineError`.
+    """
+    stored = await load(vault, account)
+    stored.public(vault.deployment_key)
+    for candidate, typed, secret in _app_tries(vault, stored, password, user_secrets):
+        if await open_slot(vault, candidate, typed, secret) is not None:
+            return candidate
+    return None
 
 
 async def change_password(vault: Vault, unlocked: Unlocked, password: str, user_secret: bytes) -> None:
@@ -124,11 +198,12 @@ async def change_password(vault: Vault, unlocked: Unlocked, password: str, user_
     Raises `UnfitPassword`, `SlotChanged`, `EngineError`; after the last, either password may be in force.
     """
     typed = fit_password(password)
-    stored = await load(vault, unlocked.account)
+    stored = await _load_unchanged(vault, unlocked)
     mains = [candidate.slot.id for candidate in stored.living if candidate.slot.kind is SlotKind.MAIN]
     slot_id = mains[0] if mains else paths.new_id()  # none: its only version is damaged
     name = paths.slot(unlocked.account, slot_id, stored.next_version(slot_id))
-    await vault.engine.put(name, await make_slot(vault, name, SlotKind.MAIN, typed, user_secret, unlocked.master))
+    await vault.engine.put(name, await make_slot(vault, name, SlotKind.MAIN, typed, user_secret, unlocked.ring.newest))
+    await _still_unchanged(vault, unlocked, name)
     versions = [entry.key for entry in await vault.engine.list(paths.prefix(Kind.SLOT, unlocked.account, slot_id))]
     if versions[-1] > name:
         await vault.engine.delete([name])
@@ -155,15 +230,34 @@ async def add_slot(
     if len(device_id) > DEVICE_ID_CHARS_MAX or len(label) > LABEL_CHARS_MAX:
         raise ValueError("the device id or the label is too long")
     typed = fit_password(password, kind)
-    living = (await load(vault, unlocked.account)).living
+    living = (await _load_unchanged(vault, unlocked)).living
     tag = device_tag(vault, unlocked.account, device_id)
     if len(living) >= SLOTS_MAX or sum(other.slot.device_tag == tag for other in living) >= TRIED_SLOTS_MAX:
         raise TooManySlots(unlocked.account)
     slot_id = paths.new_id()
     name = paths.slot(unlocked.account, slot_id, paths.NO_VERSION.next())
     note = (device_id, label)
-    await vault.engine.put(name, await make_slot(vault, name, kind, typed, user_secret, unlocked.master, note=note))
+    newest = unlocked.ring.newest
+    await vault.engine.put(name, await make_slot(vault, name, kind, typed, user_secret, newest, note=note))
+    await _still_unchanged(vault, unlocked, name)
     return slot_id
+
+
+async def _load_unchanged(vault: Vault, unlocked: Unlocked) -> Stored:
+    stored = await load(vault, unlocked.account)
+    if stored.epoch != unlocked.epoch:
+        raise KeysChanged(unlocked.account)
+    return stored
+
+
+async def _still_unchanged(vault: Vault, unlocked: Unlocked, name: str) -> None:
+    """Take slot *name* back if the master key was changed meanwhile and the new one was not sealed to it."""
+    stored = await load(vault, unlocked.account)
+    made = stored.slots.get(paths.parse(name).id)
+    if stored.epoch == unlocked.epoch or (made and made.name == name and made.slot.public in stored.ring().heirs):
+        return
+    await vault.engine.delete([name])
+    raise KeysChanged(unlocked.account)
 
 
 async def renew_recovery_key(vault: Vault, unlocked: Unlocked) -> str:
@@ -203,7 +297,10 @@ async def list_slots(vault: Vault, unlocked: Unlocked) -> list[SlotInfo]:
     infos = []
     for candidate in stored.living:
         slot = candidate.slot
-        device_id, label = open_note(candidate, unlocked.master)
+        master = unlocked.ring.master(slot.epoch)
+        if master is None:
+            raise SealError(candidate.name, "of an epoch whose master key is gone")
+        device_id, label = open_note(candidate, master)
         infos.append(SlotInfo(slot.id, slot.kind, device_id, label, slot.created_ms))
     return infos
 
@@ -226,19 +323,36 @@ def _tries(
             yield from ((candidate, typed[kind], secret) for candidate in slots[kind][:TRIED_SLOTS_MAX])
 
 
-async def _seal_anew(
-    vault: Vault, stored: Stored, candidate: StoredSlot, typed: bytes, user_secret: bytes, master: bytes
-) -> str:
+def _app_tries(
+    vault: Vault, stored: Stored, password: str, user_secrets: Sequence[bytes]
+) -> Iterator[tuple[StoredSlot, bytes, bytes]]:
+    """Yield what `_tries` does, for app passwords of whatever device: the few that the hint names."""
+    try:
+        typed = fit_password(password, SlotKind.APP)
+    except UnfitPassword:
+        return
+    hint = app_hint(vault, stored.account, typed)
+    hinted = [stored_slot for stored_slot in stored.living if stored_slot.slot.hint == hint]
+    for secret in (user_secrets or (b"",))[:SECRETS_MAX]:
+        yield from ((candidate, typed, secret) for candidate in hinted[:TRIED_SLOTS_MAX])
+
+
+async def _seal_anew(vault: Vault, stored: Stored, found: _Found, user_secret: bytes, ring: Ring) -> str:
     """Write the slot's next version; return its name."""
-    slot = candidate.slot
+    slot = found.candidate.slot
     # Two nodes may do this at once, under one name: either object opens to the same password.
     name = paths.slot(stored.account, slot.id, Version(stored.next_version(slot.id).n, _UNASKED_TAG))
-    note = open_note(candidate, master)
-    data = await make_slot(vault, name, slot.kind, typed, user_secret, master, note=note, created_ms=slot.created_ms)
+    data = await make_slot(
+        vault,
+        name,
+        slot.kind,
+        found.typed,
+        user_secret,
+        ring.newest,
+        note=open_note(found.candidate, found.opened.master),
+        created_ms=slot.created_ms,
+        private=found.opened.private,  # what is being sealed to this slot at this moment opens to its next version, too
+    )
     await vault.engine.put(name, data)
     await vault.engine.delete(stored.older(name))
     return name
-
-
-def _current(user_secrets: Sequence[bytes]) -> bytes:
-    return user_secrets[0] if user_secrets else b""

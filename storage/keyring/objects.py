@@ -1,28 +1,37 @@
 """The key objects of an account in the store: what is there, and which version of each counts.
 
     slot     a password's way to the master key (`slots.py`)
-    ring     32 bytes a private key, newest first, sealed under the master key
+    ring     private keys and masters, sealed under the newest master (`rings.py`)
     public   0x01, the public key, and a MAC of both with the deployment key: whoever holds only the bucket cannot
-             put his own key there and have the mail sealed to himself
+             put his own key there and have the mail sealed to himself.  Its version's number is the epoch
 
-The account exists as soon as a public key is there, and its keys are complete by then (`key_creation.py`).
+The account exists as soon as a public key is there, and its keys are complete by then (`creation.py`).
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hmac import compare_digest
+from typing import NamedTuple
 
 from storage import paths
 from storage.engine import Engine, Unavailable
+from storage.epochs import FIRST_EPOCH
+from storage.keyring.rings import StoredRing, read_ring
 from storage.keyring.slots import Cost, Slot, unpack_slot
 from storage.paths import Kind, Version
-from storage.seal import KEY_BYTES, SealError, derive, keyed_hash, open_, public_key_of, seal
+from storage.seal import KEY_BYTES, SealError, derive, keyed_hash
 
-RING_KEYS_MAX = 64
 _LOADS_MAX = 5
 _FORMAT = b"\x01"
+
+
+class PublicKey(NamedTuple):
+    """What mail is sealed to."""
+
+    key: bytes
+    epoch: int
 
 
 class UnknownAccount(Exception):
@@ -58,8 +67,11 @@ class Stored:
     account: str
     publics: dict[str, bytes]
     """By name, the greatest version last."""
-    rings: dict[str, bytes] = field(repr=False)
-    """By name, the greatest version last."""
+    rings: list[StoredRing] = field(repr=False)
+    """Those that are genuine, the one that counts last."""
+    damaged_rings: list[SealError]
+    ring_names: list[str]
+    """All versions, in order."""
     slots: dict[str, StoredSlot]
     """By slot id, revoked ones, too."""
     damaged: list[SealError]
@@ -72,12 +84,32 @@ class Stored:
         living = [stored for stored in self.slots.values() if not stored.slot.revoked]
         return sorted(living, key=lambda stored: (stored.slot.created_ms, stored.name), reverse=True)
 
-    def public(self, deployment_key: bytes) -> bytes:
+    def public(self, deployment_key: bytes) -> PublicKey:
         """Return the account's public key.  Raises `UnknownAccount`, and `SealError` for one that is not genuine."""
         if not self.publics:
             raise UnknownAccount(self.account)
         name, data = list(self.publics.items())[-1]
         return _unpack_public(deployment_key, name, data)
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch that a genuine key object speaks of; slots and rings are."""
+        return max((ring.epoch for ring in self.rings), default=FIRST_EPOCH)
+
+    def ring(self) -> StoredRing:
+        """Return the ring that counts.
+
+        Raises `SealError` where none is genuine, and where there must have been one of a newer epoch.
+        """
+        if not self.rings:
+            raise self.damaged_rings[-1] if self.damaged_rings else self._lacks_ring("no ring")
+        found = self.rings[-1]
+        if any(stored.slot.epoch > found.epoch for stored in self.slots.values()):
+            raise self._lacks_ring(f"only of epoch {found.epoch}, but slots are newer: damaged or rolled back")
+        return found
+
+    def _lacks_ring(self, reason: str) -> SealError:
+        return SealError(paths.prefix(Kind.RING, self.account), reason)
 
     def next_version(self, slot_id: str) -> Version:
         """Return a version for a change of this slot, after all that are there."""
@@ -126,7 +158,29 @@ def _fold(deployment_key: bytes, account: str, objects: dict[str, bytes]) -> Sto
             slots[id_] = _counting(deployment_key, {name: objects[name] for name in names})
         except SealError as error:  # the other slots still open the account
             damaged.append(error)
-    return Stored(account, by_kind[Kind.PUBLIC], by_kind[Kind.RING], slots, damaged, list(by_kind[Kind.SLOT]))
+    rings, damaged_rings = _genuine_rings(deployment_key, by_kind[Kind.RING])
+    return Stored(
+        account,
+        by_kind[Kind.PUBLIC],
+        rings,
+        damaged_rings,
+        list(by_kind[Kind.RING]),
+        slots,
+        damaged,
+        list(by_kind[Kind.SLOT]),
+    )
+
+
+def _genuine_rings(deployment_key: bytes, objects: dict[str, bytes]) -> tuple[list[StoredRing], list[SealError]]:
+    rings, damaged = [], []
+    for name, data in objects.items():
+        try:
+            rings.append(read_ring(deployment_key, name, data))
+        except SealError as error:
+            damaged.append(error)
+    # The first versions' have no mac: once there is one that has, they count no more.
+    with_mac = [ring for ring in rings if ring.sealed_at]
+    return sorted(with_mac or rings, key=lambda ring: ring.order), damaged
 
 
 def _counting(deployment_key: bytes, versions: dict[str, bytes]) -> StoredSlot:
@@ -145,8 +199,8 @@ def _counting(deployment_key: bytes, versions: dict[str, bytes]) -> StoredSlot:
     return newest
 
 
-async def read_public(engine: Engine, deployment_key: bytes, account: str) -> bytes:
-    """Return the account's public key, all that a delivery needs.  Costs a listing and a read.
+async def read_public(engine: Engine, deployment_key: bytes, account: str) -> PublicKey:
+    """Return the account's public key and its epoch, all that a delivery needs.  Costs a listing and a read.
 
     Raises `UnknownAccount`, `SealError` if it is not genuine, `EngineError`.
     """
@@ -162,34 +216,12 @@ def pack_public(deployment_key: bytes, name: str, public: bytes) -> bytes:
     return _FORMAT + public + _public_mac(deployment_key, name, public)
 
 
-def _unpack_public(deployment_key: bytes, name: str, data: bytes) -> bytes:
+def _unpack_public(deployment_key: bytes, name: str, data: bytes) -> PublicKey:
     public = data[1 : 1 + KEY_BYTES]
     if data[:1] != _FORMAT or not compare_digest(data[1 + KEY_BYTES :], _public_mac(deployment_key, name, public)):
         raise SealError(name, "not a public key made with the deployment key")
-    return public
+    return PublicKey(public, paths.parse(name).n)
 
 
 def _public_mac(deployment_key: bytes, name: str, public: bytes) -> bytes:
     return keyed_hash(derive(deployment_key, "public"), name.encode(), public, size=32)
-
-
-def pack_ring(master: bytes, name: str, private_keys: Iterable[bytes]) -> bytes:
-    """Return the object *name* that holds the private keys."""
-    return seal(derive(master, "ring"), name, b"".join(private_keys), compress=False)
-
-
-def open_rings(master: bytes, stored: Stored, public: bytes) -> tuple[bytes, ...]:
-    """Return the private keys of all rings, that of *public* first.  Raises `SealError` if that one is in none."""
-    keys: list[bytes] = []
-    failure = SealError(paths.prefix(Kind.RING, stored.account), "no ring has the private key of the public one")
-    for name, data in reversed(stored.rings.items()):
-        try:
-            plain = open_(derive(master, "ring"), name, data, size_max=RING_KEYS_MAX * KEY_BYTES)
-        except SealError as error:  # a newer one may hold what is needed
-            failure = error
-            continue
-        keys += [plain[start : start + KEY_BYTES] for start in range(0, len(plain), KEY_BYTES)]
-    fitting = [key for key in keys if public_key_of(key) == public]
-    if not fitting:
-        raise failure
-    return tuple(dict.fromkeys(fitting + keys))

@@ -7,12 +7,14 @@ must help also when the directory is lost.
 
 import asyncio
 import unicodedata
+from typing import NamedTuple
 
 import msgpack
 
 from storage import paths
 from storage.keyring.objects import StoredSlot, Vault
 from storage.keyring.recovery import parse_recovery_key, plain_app_password
+from storage.keyring.rings import Epoch
 from storage.keyring.slots import SALT_BYTES, Cost, Slot, SlotKind, has_proof, pack_slot
 from storage.seal import (
     KEY_BYTES,
@@ -58,18 +60,20 @@ async def make_slot(
     kind: SlotKind,
     typed: bytes,
     user_secret: bytes,
-    master: bytes,
+    newest: Epoch,
     *,
     note: tuple[str, str] = ("", ""),
     created_ms: int | None = None,
+    private: bytes | None = None,
 ) -> bytes:
-    """Return the slot object *name*, which opens *master* to *typed*.  Costs an Argon2 run; writes nothing.
+    """Return the slot object *name*, which opens the master of *newest* to *typed*.  An Argon2 run; writes nothing.
 
-    *note*: device id and label.
+    *note*: device id and label.  *private*: the slot's own X25519 key, if it stays; only for the same password.
     """
     parsed = paths.parse(name)
     salt = new_key()[:SALT_BYTES]
-    private, public = new_key_pair()
+    private = private or new_key_pair()[0]
+    master = newest.master
     secret = b"" if kind is SlotKind.RECOVERY else user_secret
     box_key = await _stretch(vault, typed, secret, salt, vault.cost)
     slot = Slot(
@@ -81,15 +85,25 @@ async def make_slot(
         device_tag=device_tag(vault, parsed.account, note[0]) if kind is SlotKind.APP else b"",
         cost=vault.cost,
         salt=salt,
-        public=public,
+        public=public_key_of(private),
         box=seal(box_key, name, master + private, compress=False),
         note=seal(derive(master, "slot note"), name, msgpack.packb(note), compress=False),
+        epoch=newest.number,
+        hint=app_hint(vault, parsed.account, typed) if kind is SlotKind.APP else b"",
     )
     return pack_slot(vault.deployment_key, name, slot, master)
 
 
-async def open_slot(vault: Vault, candidate: StoredSlot, typed: bytes, user_secret: bytes) -> bytes | None:
-    """Return the master key, or None for a wrong password.  Raises `SealError` if no owner of it made the slot."""
+class OpenSlot(NamedTuple):
+    """What is in a slot's box."""
+
+    master: bytes
+    """Of the slot's epoch."""
+    private: bytes
+
+
+async def open_slot(vault: Vault, candidate: StoredSlot, typed: bytes, user_secret: bytes) -> OpenSlot | None:
+    """Return what is in the box, or None for a wrong password.  Raises `SealError` if no owner of it made the slot."""
     slot, name = candidate.slot, candidate.name
     secret = b"" if slot.kind is SlotKind.RECOVERY else user_secret
     box_key = await _stretch(vault, typed, secret, slot.salt, slot.cost)
@@ -100,7 +114,7 @@ async def open_slot(vault: Vault, candidate: StoredSlot, typed: bytes, user_secr
     master, private = plain[:KEY_BYTES], plain[KEY_BYTES:]
     if not has_proof(name, candidate.data, master) or public_key_of(private) != slot.public:
         raise SealError(name, "a slot that no owner of the master key made")
-    return master
+    return OpenSlot(master, private)
 
 
 def open_note(candidate: StoredSlot, master: bytes) -> tuple[str, str]:
@@ -112,7 +126,15 @@ def open_note(candidate: StoredSlot, master: bytes) -> tuple[str, str]:
 
 def device_tag(vault: Vault, account: str, device_id: str) -> bytes:
     """Return what stands for a device in the clear part of a slot: who holds the bucket recognises no phone."""
-    return keyed_hash(derive(vault.deployment_key, "device"), account.encode(), device_id.encode())
+    return keyed_hash(derive(vault.deployment_key, "device"), account.encode(), device_id.lower().encode())
+
+
+def app_hint(vault: Vault, account: str, typed: bytes) -> bytes:
+    """Return what an app password is found by where no device is named.
+
+    A byte of a hash that takes the deployment key: enough among 64 slots, and no more than that is given away.
+    """
+    return keyed_hash(derive(vault.deployment_key, "app hint"), account.encode(), typed, size=1)
 
 
 async def spend_as_unlock(vault: Vault) -> None:

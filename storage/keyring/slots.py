@@ -17,6 +17,7 @@ from hmac import compare_digest
 
 import msgpack
 
+from storage.epochs import FIRST_EPOCH
 from storage.paths import Version
 from storage.seal import SealError, derive, keyed_hash
 
@@ -84,6 +85,10 @@ class Slot:
     """Master key and the slot's private key (32 bytes each), sealed under what Argon2 makes of the password."""
     note: bytes
     """Device id and label, sealed under the master key."""
+    epoch: int = FIRST_EPOCH
+    """Of the master key in the box."""
+    hint: bytes = b""
+    """A byte of a keyed hash of an app password, by which it is found where no device is named; else empty."""
 
 
 def pack_slot(deployment_key: bytes, name: str, slot: Slot, master: bytes | None) -> bytes:
@@ -102,8 +107,8 @@ def unpack_slot(deployment_key: bytes, name: str, id_: str, version: Version, da
     if body[:1] != _FORMAT:
         raise SealError(name, f"unknown format of slots {body[:1].hex()}")
     try:
-        kind, revoked, created_ms, device_tag, cost, salt, public, box, note = msgpack.unpackb(body[1 + _MAC_BYTES :])
-        return Slot(id_, version, SlotKind(kind), revoked, created_ms, device_tag, Cost(*cost), salt, public, box, note)
+        kind, revoked, created_ms, device_tag, cost, *rest = msgpack.unpackb(body[1 + _MAC_BYTES :])
+        return Slot(id_, version, SlotKind(kind), revoked, created_ms, device_tag, Cost(*cost), *rest)
     except (ValueError, TypeError) as error:
         raise SealError(name, "not a slot, though genuine: made by a newer version?") from error
 
@@ -117,7 +122,7 @@ def has_proof(name: str, data: bytes, master: bytes) -> bool:
 def _fields(slot: Slot) -> bytes:
     cost = [slot.cost.memory_kib, slot.cost.passes, slot.cost.lanes]
     fields = [slot.kind, slot.revoked, slot.created_ms, slot.device_tag, cost]
-    packed: bytes = msgpack.packb([*fields, slot.salt, slot.public, slot.box, slot.note])
+    packed: bytes = msgpack.packb([*fields, slot.salt, slot.public, slot.box, slot.note, slot.epoch, slot.hint])
     return packed
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 from tests.bench import (
     codec,
+    delivery,
     engine,
     first_sync,
     held,
     incremental,
     lmtp,
-    marks,
     mime,
     ring,
     search,
@@ -28,12 +28,12 @@ from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "codec": codec.run,
+    "delivery": delivery.run,
     "engine": engine.run,
     "first_sync": first_sync.run,
     "held": held.run,
     "incremental": incremental.run,
     "lmtp": lmtp.run,
-    "marks": marks.run,
     "mime": mime.run,
     "ring": ring.run,
     "search": search.run,

@@ -12,6 +12,7 @@ from storage.base import Base
 from storage.checkpoint import SealedPages
 from storage.cursor import Rid
 from storage.engine_memory import MemoryEngine
+from storage.epochs import EpochKeys
 from storage.items import Item
 from storage.message.index import index_message
 from storage.records import Added, Content
@@ -50,7 +51,9 @@ async def _search(state: State) -> Hits:
 
 async def mailbox(mails: int) -> State:
     """Return an account's state with so many mails in the Inbox, all of them in a checkpoint's pages."""
-    pages = SealedPages(MemoryEngine(), paths.account_of(bytes(32), "anna@example.org"), seal.new_key())
+    pages = SealedPages(
+        MemoryEngine(), paths.account_of(bytes(32), "anna@example.org"), EpochKeys.first(seal.new_key())
+    )
     state = State(Base(pages))
     summaries = [index_message(mixed_message(n)).pack() for n in range(KINDS)]
     items, contents = {}, {}

@@ -43,6 +43,9 @@ class OpenSessions(Sessions):
     async def account(self, authorization: str, device_id: str, remote: str) -> Account:
         return self.opened
 
+    async def greet(self, authorization: str, remote: str) -> Identity:
+        return self.opened.identity
+
 
 async def submit(sender: str, recipients: list[str], message: bytes) -> None:
     raise AssertionError("nothing is to be sent")

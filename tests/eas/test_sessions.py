@@ -141,7 +141,7 @@ async def test_who_gives_up_does_not_spoil_it_for_others(gate: Gate, runs: list[
 async def test_the_devices_of_a_user_have_one_account(gate: Gate) -> None:
     one = await gate.sessions.account(RIGHT, "phone", "")
     other = await gate.sessions.account(basic("U1", "pw-u1"), "tablet", "")
-    none = await gate.sessions.account(RIGHT, "", "")  # as with OPTIONS
+    none = await gate.sessions.account(RIGHT, "", "")
     assert one is other is none
     assert len(gate.sessions) == 3
 

@@ -8,6 +8,7 @@ from storage import objects, paths, seal
 from storage.base import Base
 from storage.checkpoint import SealedPages, load, names, write
 from storage.engine_memory import MemoryEngine
+from storage.epochs import EpochKeys
 from storage.objects import FIRST, BrokenObject, Header, open_commit
 from storage.records import Added, Content, FolderSet, Sent, Set, UnknownRecord, ViewMade, pack, unpack
 from storage.state import State
@@ -17,7 +18,7 @@ from tests.fuzz.target import Target
 ACCOUNT, WRITER = "0" * 32, "a" * 16
 NAME = paths.log(ACCOUNT, WRITER, 1)
 PRIVATE, PUBLIC = seal.new_key_pair()
-KEYS = objects.LogKeys(b"k" * 32, (PRIVATE,))
+KEYS = objects.LogKeys(EpochKeys.first(b"k" * 32), EpochKeys.first(PRIVATE))
 HEAD = Header(True, 1, FIRST, 0).pack()
 
 
@@ -28,7 +29,7 @@ def run(data: bytes) -> None:
         commit = open_commit(NAME, WRITER, 1, KEYS, FIRST, sealed)
     except BrokenObject:
         return
-    state = State(Base(SealedPages(MemoryEngine(), ACCOUNT, b"p" * 32)))
+    state = State(Base(SealedPages(MemoryEngine(), ACCOUNT, EpochKeys.first(b"p" * 32))))
     state.fold(commit)
     asyncio.run(_asked(state))
 
@@ -46,7 +47,7 @@ def _as_record(data: bytes) -> None:
 
 async def _asked(state: State) -> None:
     engine = MemoryEngine()
-    await write(engine, ACCOUNT, b"c" * 32, state)
+    await write(engine, ACCOUNT, EpochKeys.first(b"c" * 32), state)
     items = [item async for item in state._all()]
     folders = {str(item.membership.folder) for item in items}
     members = {floor.item for folder in folders for floor in await state.floors(folder, BOTTOM, TOP)}
@@ -54,7 +55,9 @@ async def _asked(state: State) -> None:
         raise AssertionError("an item is in no folder")
     await state.contents(members)
     (name,) = await names(engine, ACCOUNT)
-    loaded = await load(engine, ACCOUNT, b"c" * 32, SealedPages(engine, ACCOUNT, b"p" * 32), name)
+    loaded = await load(
+        engine, ACCOUNT, EpochKeys.first(b"c" * 32), SealedPages(engine, ACCOUNT, EpochKeys.first(b"p" * 32)), name
+    )
     if loaded.commits != state.commits:
         raise AssertionError("a checkpoint does not read back")
 

@@ -4,6 +4,7 @@ Needs root and Debian's Postfix (`tests/interop`).  Everything listens on loopba
 """
 
 import argparse
+import signal
 import sys
 import time
 
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     nodes = asked.nodes or NODES.get(asked.engine, 3)
     minutes = asked.minutes or max(1, asked.kills) * 3 / 60
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)  # so that all is taken down
     plan = Plan(asked.engine, nodes, asked.mails, asked.kills, minutes, asked.seed, asked.workers)
     began = time.monotonic()
     seen = soak(plan)

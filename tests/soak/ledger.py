@@ -13,6 +13,7 @@ class Promise:
     folder: str | None = None
     is_read: bool | None = None
     is_flagged: bool | None = None
+    is_erased: bool = False
 
 
 @dataclass(slots=True)
@@ -35,6 +36,10 @@ class Ledger:
         A quarter is everybody's: of those only the last one counts, so that nothing can be promised.
         """
         return self._owner(token) in (place, self.phones_each)
+
+    def is_own(self, token: str, place: int) -> bool:
+        """Tell whether that phone, and no other, may change an item."""
+        return self._owner(token) == place
 
     def promise(self, account: int, token: str) -> Promise:
         """Return what to write a promise into; into nowhere, for what is everybody's."""

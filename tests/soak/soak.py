@@ -14,10 +14,12 @@ from typing import Final
 from tests.interop.postfix import Postfix, running_postfix
 from tests.interop.programs import free_ports
 from tests.soak.asking import Fault
+from tests.soak.collecting import collected, collector
+from tests.soak.kept import Kept
 from tests.soak.ledger import Ledger
 from tests.soak.letters import from_outside, letter
+from tests.soak.life import Life
 from tests.soak.nodes import Node, set_up
-from tests.soak.phone import Phone
 from tests.soak.plan import Plan, Seen
 from tests.soak.post import Post
 from tests.soak.stores import StorePlace, place_for
@@ -25,6 +27,7 @@ from tests.soak.verdict import judge
 
 HUGE_MAILS: Final = 8
 ENGINE_SHARE: Final = 0.15  # of the kills
+COLLECTOR_SHARE: Final = 0.08
 DOWN_SECONDS_MAX: Final = 2.0
 QUEUE_SECONDS: Final = 300.0
 SHOW_SECONDS: Final = 10.0
@@ -33,8 +36,11 @@ SHOW_SECONDS: Final = 10.0
 class Soak:
     """One of them, while it runs."""
 
-    def __init__(self, plan: Plan, place: StorePlace, postfix: Postfix, nodes: Sequence[Node], seen: Seen) -> None:
+    def __init__(
+        self, plan: Plan, place: StorePlace, postfix: Postfix, nodes: Sequence[Node], collector: Kept, seen: Seen
+    ) -> None:
         self.plan, self.place, self.postfix, self.nodes, self.seen = plan, place, postfix, nodes, seen
+        self.collector = collector
         self.ledger = Ledger(plan.phones // plan.accounts)
         self._random = Random(f"{plan.seed} course")
         self._post = Post(postfix, self.ledger, seen)
@@ -44,7 +50,7 @@ class Soak:
         """Run to the verdict."""
         async with AsyncExitStack() as stack:
             phones = [
-                await stack.enter_async_context(Phone(self.plan, number, self.nodes, self.ledger, self.seen))
+                await stack.enter_async_context(Life(self.plan, number, self.nodes, self.ledger, self.seen))
                 for number in range(self.plan.phones)
             ]
             for phone in phones:
@@ -73,7 +79,7 @@ class Soak:
             while len(self.ledger.letters) < self.plan.accounts:
                 await asyncio.sleep(0.1)
 
-    async def _live(self, phone: Phone, is_over: asyncio.Event) -> None:
+    async def _live(self, phone: Life, is_over: asyncio.Event) -> None:
         try:
             await phone.live(is_over)
         except (Fault, AssertionError) as error:
@@ -101,7 +107,10 @@ class Soak:
             await asyncio.sleep(self._random.random() * DOWN_SECONDS_MAX)
             await asyncio.to_thread(self.place.start)
             return
-        while not self._random.choice(self.nodes).kill():
+        if self._random.random() < COLLECTOR_SHARE and self.collector.kill():
+            self.seen.counts["kills of the collector"] += 1
+            return
+        while not self._random.choice(self.nodes).kill(child=self.plan.workers > 1):
             await asyncio.sleep(0.05)
         self.seen.counts["kills of nodes"] += 1
 
@@ -121,7 +130,7 @@ class Soak:
         while True:
             await asyncio.sleep(SHOW_SECONDS)
             counts = self.seen.counts
-            kills = counts["kills of nodes"] + counts["kills of the engine"]
+            kills = sum(count for name, count in counts.items() if name.startswith("kills"))
             taken = f"{len(self.ledger.letters)} of {self.plan.mails} mails taken"
             again = f"{counts['answers after asking again']} after asking again"
             print(
@@ -133,17 +142,21 @@ class Soak:
 
 
 @asynccontextmanager
-async def _running(nodes: Sequence[Node]) -> AsyncIterator[None]:
+async def _running(processes: Sequence[Kept]) -> AsyncIterator[None]:
     try:
-        await asyncio.gather(*(node.start() for node in nodes))
+        await asyncio.gather(*(process.start() for process in processes))
         yield
     finally:
-        await asyncio.gather(*(node.stop() for node in nodes))
+        await asyncio.gather(*(process.stop() for process in processes))
 
 
 async def _soak(plan: Plan, place: StorePlace, postfix: Postfix, nodes: Sequence[Node], seen: Seen) -> None:
-    async with _running(nodes):
-        await Soak(plan, place, postfix, nodes, seen).run()
+    beside = collector(plan, nodes[0].config, seen)
+    async with _running([*nodes, beside]):
+        await Soak(plan, place, postfix, nodes, beside, seen).run()
+    seen.counts += collected(beside.log)
+    if seen.counts["passes refused"]:
+        seen.fault(f"the collector could not read all: {beside.log.read_text()[-1000:]}")
 
 
 def soak(plan: Plan) -> Seen:

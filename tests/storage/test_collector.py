@@ -11,6 +11,7 @@ from storage.collector import DAY_MS, Collected, Grace, collect
 from storage.cursor import WHOLE
 from storage.engine import Damaged
 from storage.engine_memory import MemoryEngine, MemoryObjects
+from storage.epochs import EpochKeys
 from storage.paths import Kind
 from storage.records import Added, DeviceSet, Set, ViewMade
 from storage.views import TOP, View
@@ -256,7 +257,7 @@ async def test_a_note_from_a_clock_far_ahead_begins_anew_now() -> None:
 
 async def test_too_many_notes_keep_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notes, "NOTED_MAX", 2)
-    engine, key = MemoryEngine(), bytes(32)
+    engine, key = MemoryEngine(), EpochKeys.first(bytes(32))
     noted = {paths.page(ACCOUNT, f"{n:016}"): n for n in range(4)}
     await notes.write(engine, ACCOUNT, key, noted)
     assert await notes.read(engine, ACCOUNT, key) == {name: at for name, at in noted.items() if at < 2}

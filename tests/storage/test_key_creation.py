@@ -9,7 +9,8 @@ import pytest
 
 from storage import paths
 from storage.engine import EngineError
-from storage.keyring.creation import CLAIM_MS, AccountExists, BeingCreated, create_account_keys
+from storage.keyring.claims import CLAIM_MS
+from storage.keyring.creation import AccountExists, BeingCreated, create_account_keys
 from storage.keyring.keys import WrongPassword, change_password, unlock
 from storage.keyring.objects import UnknownAccount, read_public
 from storage.keyring.passwords import UnfitPassword
@@ -69,7 +70,7 @@ async def test_keys_live_in_every_engine(
         assert (await unlock(other, ACCOUNT, "a new one", [SECRET])).master == created.unlocked.master
         with pytest.raises(WrongPassword):
             await unlock(other, ACCOUNT, PASSWORD, [SECRET])
-        assert await read_public(other.engine, DEPLOYMENT_KEY, ACCOUNT) == created.unlocked.public
+        assert await read_public(other.engine, DEPLOYMENT_KEY, ACCOUNT) == (created.unlocked.public, 1)
 
 
 @pytest.mark.parametrize("is_last_kept", [True, False])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from storage import log, objects, paths
 from storage.engine import Damaged, Unavailable
 from storage.engine_memory import MemoryEngine, MemoryObjects
+from storage.epochs import EpochKeys
 from storage.log import BATCH_RECORDS_MAX, RETRY_SECONDS
 from storage.objects import COMMIT_BYTES_MAX, FIRST, CommitTooLarge
 from storage.records import Added, Record
@@ -300,7 +301,11 @@ def _unchained(puts: list[tuple[str, bytes]]) -> dict[str, bytes]:
 
 def _of_another_key(puts: list[tuple[str, bytes]]) -> dict[str, bytes]:
     name, before = puts[1][0], objects.digest(puts[0][1])
-    return {name: objects.make_own(name, b"x" * 32, objects.Header(False, 1, before, 0), 1, [mail("9item")])}
+    return {
+        name: objects.make_own(
+            name, EpochKeys.first(b"x" * 32), objects.Header(False, 1, before, 0), 1, [mail("9item")]
+        )
+    }
 
 
 @pytest.mark.parametrize("spoil", [_swapped, _replayed, _cut, _emptied, _unchained, _of_another_key])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import objects, paths, seal
+from storage.epochs import EpochKeys, UnknownEpoch
 from storage.objects import (
     COMMIT_BYTES_MAX,
     DELIVERED_DATE_MS_MAX,
@@ -57,12 +58,27 @@ def test_what_is_made_is_opened(told: list[Record]) -> None:
     assert opened(own(*told)) == Commit(W, 1, TIME, told)
 
 
-def test_what_is_delivered_is_opened_with_any_of_the_private_keys() -> None:
+def test_what_is_delivered_is_opened_with_the_private_key_of_its_epoch() -> None:
     other = seal.new_key_pair()[0]
-    keys = LogKeys(KEYS.log.log, (other, PRIVATE))
+    keys = LogKeys(KEYS.log.log, EpochKeys({1: PRIVATE, 2: other}))
     assert opened(delivered(mail("1item")), keys=keys) == Commit(W, 1, TIME, [mail("1item")])
     with pytest.raises(BrokenObject):
-        opened(delivered(mail("1item")), keys=LogKeys(KEYS.log.log, (other,)))
+        opened(delivered(mail("1item")), keys=LogKeys(KEYS.log.log, EpochKeys({1: other, 2: PRIVATE})))
+    with pytest.raises(BrokenObject, match="no key"):
+        opened(delivered(mail("1item")), keys=LogKeys(KEYS.log.log, EpochKeys({2: PRIVATE})))
+
+
+@pytest.mark.parametrize("delivered_", [True, False])
+def test_a_newer_epoch_is_no_damage(delivered_: bool) -> None:
+    keys = {2: seal.new_key(), 1: b"x" * 32}
+    header = Header(delivered_, 2, FIRST, 0)
+    data = (
+        make_delivered(NAME, PUBLIC, header, TIME, [mail("1item")])
+        if delivered_
+        else make_own(NAME, EpochKeys(keys), header, TIME, [mail("1item")])
+    )
+    with pytest.raises(UnknownEpoch):
+        opened(data)
 
 
 def test_the_header_is_readable_without_keys() -> None:

@@ -38,7 +38,7 @@ class Refusing(Sessions):
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def account(self, authorization: str, device_id: str, remote: str) -> Account:
+    async def greet(self, authorization: str, remote: str) -> Identity:
         raise self.error
 
 
