@@ -25,7 +25,7 @@ from storage.engine import Engine, EngineError, NotFound, Unavailable
 from storage.epochs import FIRST_EPOCH, EpochKeys, StaleKeys, UnknownEpoch
 from storage.follower import Follower
 from storage.pages import PageRef
-from storage.records import Content, Record, Value
+from storage.records import Content, MarkMade, Record, Value
 from storage.state import Commit, State
 
 CHECKPOINT_RECORDS = 512
@@ -251,6 +251,7 @@ class Account:
         """
         assert self._state is not None  # noqa: S101  # a turn has it
         assert self._turn.locked()  # noqa: S101
+        records = self._state.as_written(records)
         # Rows first: from the moment when the commit is durable nothing may come between it and its folding.
         await self._state.bring([Commit("", 0, 0, records)])
         try:
@@ -311,6 +312,8 @@ class Account:
         """Write a checkpoint of what is folded; inside a turn."""
         assert self._state is not None  # noqa: S101  # a turn has it
         assert self._turn.locked()  # noqa: S101
+        if self._state.views.marks.is_due(head := self._state.head):
+            await self.commit([MarkMade(head)])
         name = await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, self._clock.tick())
         self._follower.wrote(name, self._state)
         self._has_new_keys = False

@@ -168,7 +168,7 @@ async def load(engine: Engine, account: str, keys: EpochKeys, pages: SealedPages
     state.rest_on(state.base, name, commits)
     state.commits, state.chain, state.time = commits, chain, latest
     state.folders = Folders.unpack(folders)
-    state.views = Views.unpack(views)
+    state.views = Views.unpack(views, root[10] if len(root) > 10 else ())
     state.devices = _unpack_devices(devices)
     state.sends = Sends.unpack(sends)
     state.journal = Journal.unpack(journal)
@@ -197,6 +197,7 @@ async def write(
     """
     began = time.clock_gettime(time.CLOCK_BOOTTIME)  # which goes on while the machine is suspended
     now = state.time if now is None else now
+    state.views.shorten()
     base = await state.base.merge(state.touched, state.fresh, moved, keys.epoch)
     journal = state.journal.trimmed()
     root = [
@@ -210,6 +211,7 @@ async def write(
         state.sends.pack(now),
         journal.pack(),
         state.purged,
+        state.views.pack_marks(),
     ]
     name = paths.checkpoint(account, f"{now:016x}{paths.new_id()}")
     used = sum(ref.size_bytes for ref in base.refs)

@@ -3,7 +3,6 @@
     a/<account>/log/<writer>/<n>            one commit; n counts from 1 without gaps
     a/<account>/log/folded/<id>             a checkpoint        a/<account>/page/<id>   a page of it
     a/<account>/ck/<id>                     a checkpoint of the first versions; none is written any more
-    a/<account>/mark/<id>                   a cursor that views name
     a/<account>/blob/<id>                   the contents of one item
     a/<account>/pack/<id>                   the contents of many items, one after the other
     a/<account>/slot/<slot>/<version>       a password's way to the master key
@@ -42,7 +41,6 @@ class Kind(StrEnum):
     CHECKPOINT = "log/folded"
     OLD_CHECKPOINT = "ck"
     PAGE = "page"
-    MARK = "mark"
     BLOB = "blob"
     PACK = "pack"
     SLOT = "slot"
@@ -100,7 +98,6 @@ _SHAPES = {  # what follows the kind
     Kind.CHECKPOINT: f"/(?P<id>{_ID})",
     Kind.OLD_CHECKPOINT: f"/(?P<id>{_ID})",
     Kind.PAGE: f"/(?P<id>{_ID})",
-    Kind.MARK: f"/(?P<id>{_ID})",
     Kind.BLOB: f"/(?P<id>{_ID})",
     Kind.PACK: f"/(?P<id>{_ID})",
     Kind.SLOT: f"/(?P<id>{_ID})/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
@@ -159,11 +156,6 @@ def checkpoint(account: str, id_: str) -> str:
 def page(account: str, id_: str) -> str:
     """Name a page of checkpoints."""
     return make(Name(Kind.PAGE, account, id_))
-
-
-def mark(account: str, id_: str) -> str:
-    """Name a cursor that was stored once for many views."""
-    return make(Name(Kind.MARK, account, id_))
 
 
 def blob(account: str, id_: str) -> str:

@@ -16,6 +16,7 @@ from storage.clock import stamp_ms
 from storage.cursor import Cursor, covers, join
 from storage.folders import TRASH
 from storage.items import Item
+from storage.marks import known
 from storage.pages import NOWHERE
 from storage.state import State
 
@@ -78,7 +79,7 @@ def _seen_by_living(state: State, idle_since_ms: int) -> dict[str, list[Cursor]]
     seen: dict[str, list[Cursor]] = defaultdict(list)
     for _, view in state.views.all():
         if active[view.device] >= idle_since_ms:
-            seen[view.folder].append(view.cursor)
+            seen[view.folder].append(known(view.cursor))
     return seen
 
 

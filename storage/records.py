@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from storage.chunks import CONTENT_BYTES_MAX
-from storage.cursor import Rid
+from storage.cursor import Cursor, Rid
+from storage.marks import mark_id, pack_cursor, unpack_cursor
 from storage.seal import KEY_BYTES
 from storage.views import View, pack_view, unpack_view
 
@@ -139,7 +140,14 @@ class Sent:
     taken: bool
 
 
-Record: TypeAlias = Added | Set | FolderSet | DeviceSet | ViewMade | Sending | Sent
+@dataclass(frozen=True, slots=True)
+class MarkMade:
+    """A cursor was written down as a mark, for views to name."""
+
+    cursor: Cursor
+
+
+Record: TypeAlias = Added | Set | FolderSet | DeviceSet | ViewMade | MarkMade | Sending | Sent
 
 
 def _stamp(stamp: Stamp | None) -> Value:
@@ -215,6 +223,8 @@ def pack(record: Record) -> list[Value]:
             return ["D", record.device, record.name, record.value]
         case ViewMade():
             return ["V", pack_view(record.view)]
+        case MarkMade():
+            return ["M", mark_id(record.cursor), pack_cursor(record.cursor)]
         case Sending():
             return ["I", record.send, record.message_id, record.digest, record.process]
         case Sent():
@@ -248,6 +258,9 @@ def _unpack(packed: Value) -> Record | None:
             return DeviceSet(device, name, value)
         case ["V", list(view)]:
             return ViewMade(unpack_view(view))
+        case ["M", bytes(id_), dict(packed_cursor)]:
+            cursor = unpack_cursor(packed_cursor)
+            return MarkMade(cursor) if mark_id(cursor) == id_ else None
         case ["I", str(send), str(message_id), bytes(digest), str(process)]:
             return Sending(send, message_id, digest, process)
         case ["O", str(send), str(writer), int(n), bool(taken)]:

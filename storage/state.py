@@ -25,6 +25,7 @@ from storage.records import (
     Content,
     DeviceSet,
     FolderSet,
+    MarkMade,
     Record,
     Sending,
     Sent,
@@ -200,6 +201,8 @@ class State:
             case ViewMade():
                 if not began_before(record.view.lineage, self.devices.forgotten(record.view.device)):
                     self.views.add(rid, record.view)
+            case MarkMade():
+                self.views.marks.offer(record.cursor, rid.time)
             case Sending() | Sent():
                 self.sends.offer(rid, record)
 
@@ -207,6 +210,10 @@ class State:
         """Take another *base*, of checkpoint *root*, which has folded *rooted*."""
         self.base, self.root, self.rooted = base, root, dict(rooted)
         self.records_since = self.bytes_since = 0
+
+    def as_written(self, records: Iterable[Record]) -> list[Record]:
+        """Return *records* as they are best written and held: views near a mark."""
+        return [ViewMade(self.views.held(each.view)) if isinstance(each, ViewMade) else each for each in records]
 
     # -- asking
 

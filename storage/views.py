@@ -18,11 +18,12 @@ Each of the three, once false, stays false whatever is read later: so views can 
 reading ends the same.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from storage.cursor import Cursor, Rid
+from storage.marks import MarkedCursor, Marks, pack_cursor, unpack_cursor
 
 
 class ViewId(NamedTuple):
@@ -80,25 +81,21 @@ def pack_view(view: View) -> list[Any]:
         view.lineage,
         view.generation,
         view.parent,
-        dict(view.cursor),
+        pack_cursor(view.cursor),
         view.floor,
         view.window,
         view.window_start,
-        dict(view.possible),
+        pack_cursor(view.possible),
         view.low,
         dict(view.added),
         dict(view.known),
     ]
 
 
-def _cursor(packed: Mapping[str, list[int]]) -> dict[str, tuple[int, int]]:
-    return {writer: (n, place) for writer, (n, place) in packed.items()}
-
-
 def unpack_view(packed: list[Any]) -> View:
     """Undo `pack_view`.  Raises ValueError or TypeError for anything else."""
     match packed:
-        case [str(), str(), str(), int(), _, dict(), _, int(), _, dict(), _, dict(), dict()]:
+        case [str(), str(), str(), int(), _, _, _, int(), _, _, _, dict(), dict()]:
             pass
         case _:
             raise ValueError("not a view")
@@ -109,11 +106,11 @@ def unpack_view(packed: list[Any]) -> View:
         lineage,
         generation,
         _parent(parent),
-        _cursor(cursor),
+        unpack_cursor(cursor),
         _floor(floor),
         window,
         _floor(start),
-        _cursor(possible),
+        unpack_cursor(possible),
         _floor(low),
         {client_id: (item, since) for client_id, (item, since) in added.items()},
         known,
@@ -159,9 +156,17 @@ class Views:
         self._pairs: dict[tuple[str, str], dict[str, _Lineage]] = {}
         self._views: dict[ViewId, View] = {}
         self._times: dict[ViewId, int] = {}
+        self.marks = Marks()
+
+    def held(self, view: View) -> View:
+        """Return *view* as it is best held and written: near a mark, if it names many writers."""
+        cursor, possible = self.marks.held(view.cursor), self.marks.held(view.possible)
+        is_same = cursor is view.cursor and possible is view.possible
+        return view if is_same else replace(view, cursor=cursor, possible=possible)
 
     def add(self, rid: Rid, view: View) -> None:
         """Take the view that record *rid* made, and let go of those it retires."""
+        view = self.held(view)
         lineages = self._pairs.setdefault((view.device, view.folder), {})
         lineage = lineages.setdefault(view.lineage, _Lineage())
         view_id = ViewId(rid.writer, rid.n, rid.place)
@@ -188,6 +193,7 @@ class Views:
 
     def join(self, other: "Views") -> None:
         """Take every view of *other*, and let go of those that are over."""
+        self.marks.join(other.marks)
         for view_id, view in other._views.items():
             self.add(Rid(other._times[view_id], *view_id), view)
 
@@ -242,14 +248,27 @@ class Views:
                     self._drop(lineages[name], list(lineages[name].views))
                     del lineages[name]
 
+    def shorten(self) -> None:
+        """Hold each view near one of the marks that there are now."""
+        for lineages in self._pairs.values():
+            for lineage in lineages.values():
+                lineage.views = {view_id: self.held(view) for view_id, view in lineage.views.items()}
+                self._views.update(lineage.views)
+
     def pack(self) -> list[Any]:
-        """Return everything as positional lists, for a checkpoint."""
+        """Return everything but the marks as positional lists, for a checkpoint."""
         return [[*view_id, self._times[view_id], pack_view(view)] for view_id, view in self._views.items()]
 
+    def pack_marks(self) -> list[Any]:
+        """Return the marks that stay as positional lists, for a checkpoint."""
+        cursors = [cursor for view in self._views.values() for cursor in (view.cursor, view.possible)]
+        return self.marks.pack({cursor.mark.id for cursor in cursors if isinstance(cursor, MarkedCursor)})
+
     @classmethod
-    def unpack(cls, packed: list[Any]) -> "Views":
-        """Undo `pack`."""
+    def unpack(cls, packed: list[Any], marks: Iterable[Any] = ()) -> "Views":
+        """Undo `pack` and `pack_marks`."""
         views = cls()
+        views.marks = Marks.unpack(marks)
         for writer, n, place, time, view in packed:
             views.add(Rid(time, writer, n, place), unpack_view(view))
         return views

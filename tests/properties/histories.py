@@ -5,8 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from storage.cursor import Rid
-from storage.records import Added, DeviceSet, FolderSet, Record, Sending, Sent, Set, Stamp, ViewMade
+from storage.cursor import WHOLE, Cursor, Rid
+from storage.marks import Mark, MarkedCursor, mark_id
+from storage.records import Added, DeviceSet, FolderSet, MarkMade, Record, Sending, Sent, Set, Stamp, ViewMade
 from storage.state import Commit
 from storage.views import Floor, View, ViewId
 from tests.storage.nodes import content
@@ -26,6 +27,18 @@ stamps = st.none() | st.builds(
     Stamp, st.integers(0, TIME_MAX), st.sampled_from(["~phone1", "~phone2"]), st.tuples(st.integers(1, 2), st.just(1))
 )
 cursors = st.dictionaries(st.sampled_from(WRITERS), st.tuples(st.integers(1, 5), st.integers(0, 4)))
+MARKED: tuple[Cursor, ...] = (
+    {},
+    {WRITERS[0]: (2, 1), WRITERS[1]: (1, WHOLE)},
+    {WRITERS[0]: (4, WHOLE), WRITERS[1]: (3, 2), WRITERS[2]: (1, WHOLE)},
+)
+differences = st.dictionaries(
+    st.sampled_from(WRITERS), st.tuples(st.integers(1, 5), st.integers(0, 4)) | st.just((0, 0))
+)
+marked_cursors = st.builds(
+    lambda cursor, different: MarkedCursor(Mark(mark_id(cursor)), different), st.sampled_from(MARKED), differences
+)
+"""As a reader has them who does not know the mark yet."""
 floors = st.builds(Floor, st.integers(0, 9), items)
 
 
@@ -64,11 +77,11 @@ views = st.builds(
     st.sampled_from(LINEAGES),
     st.integers(1, 4),
     st.none() | st.builds(ViewId, st.sampled_from(WRITERS), st.integers(1, 5), st.integers(1, 4)),
-    cursors,
+    cursors | marked_cursors,
     floors,
     st.integers(0, 3),
     floors,
-    cursors,
+    cursors | marked_cursors,
     floors,
     st.dictionaries(st.sampled_from(["1", "2"]), st.tuples(items, st.integers(1, 3)), max_size=1),
     st.dictionaries(folders, st.binary(max_size=2), max_size=2),
@@ -79,6 +92,7 @@ def _other_records() -> st.SearchStrategy[Record]:
     sends = st.sampled_from(["send1", "send2"])
     return st.one_of(
         st.builds(ViewMade, views),
+        st.builds(MarkMade, st.sampled_from(MARKED)),
         st.builds(DeviceSet, devices, st.sampled_from(["", "policy"]), st.none() | st.integers(0, 3)),
         st.builds(Sending, sends, st.sampled_from(["<1@a>", ""]), st.binary(max_size=2), st.just("process")),
         st.builds(Sent, sends, st.sampled_from(WRITERS), st.integers(1, 4), st.booleans()),

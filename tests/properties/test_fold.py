@@ -10,7 +10,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import checkpoint, pages
+from storage import checkpoint, marks, pages
 from storage.base import Base
 from storage.checkpoint import SealedPages
 from storage.engine_memory import MemoryEngine
@@ -79,7 +79,7 @@ async def _everything(state: State) -> dict[str, Any]:
 async def _folded(commits: Sequence[Commit], random: Random | None = None) -> dict[str, Any]:
     if random is None:
         return await _everything(await Folding(Random(0), cut_chance=0).run(commits))
-    with patch.object(pages, "ROWS_MAX", SMALL_PAGE_ROWS):
+    with patch.object(pages, "ROWS_MAX", SMALL_PAGE_ROWS), patch.object(marks, "WRITERS_MIN", 0):
         return await _everything(await Folding(random).run(commits))
 
 

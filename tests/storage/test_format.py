@@ -14,7 +14,8 @@ from nacl.secret import Aead
 
 from storage.keyring.rotation import rotate
 from storage.paths import Kind
-from storage.records import Set
+from storage.records import MarkMade, Set, ViewMade
+from storage.views import TOP, View
 from tests.storage.sites import ANNA, MESSAGE, TRACE, Site, deposit
 from tests.storage.vaults import DEPLOYMENT_KEY, PASSWORD, SECRET
 
@@ -186,6 +187,35 @@ async def test_a_stranger_reads_a_store_by_what_the_page_says(epoch: int, is_slo
     assert len(reader.content(contents[items[max(items)]])) + sorted(items)[1] == size
 
 
+async def test_a_stranger_reads_cursors_near_a_mark() -> None:
+    site = await Site.made()
+    account, _ = await site.store.unlock(ANNA.address, PASSWORD)
+    marked = {f"{number:016x}": (number + 1, 1 << 20) for number in range(40)}
+    cursor = {**marked, "9" * 16: (3, 2)}
+    del cursor[f"{7:016x}"]
+    for message in (MESSAGE, MESSAGE + b"second"):
+        await deposit(site.store.delivery, message)
+    async with account.turn():
+        await account.commit([MarkMade(marked)])
+        await account.commit([ViewMade(View("phone", "inbox", "lineage", 1, None, cursor, TOP))])
+    await account.checkpoint()
+
+    reader = Reader(site.world.objects.contents)
+    records = [record for _, record in reader.records()]
+    marks = {record[1]: record[2] for record in records if record[0] == "M"}
+    for id_, told in marks.items():
+        assert id_ == hashlib.blake2b(msgpack.packb(dict(sorted(told.items()))), digest_size=16).digest()
+    (view,) = (record[1] for record in records if record[0] == "V")
+    root = reader.root()
+    assert [told for _, told in root[10]] == [*marks.values()]
+    for mark, differences in (view[5], root[5][0][4][5]):
+        assert len(differences) == 2
+        whole = {writer: seen for writer, seen in {**marks[mark], **differences}.items() if seen != [0, 0]}
+        assert whole == {writer: [*seen] for writer, seen in cursor.items()}
+
+
 def test_the_examples_are_true() -> None:
     account = keyed(derive(bytes(range(32)), "account"), b"anna@example.org", size=16).hex()
     assert account == "bcb4ebba0e838642b9009ca155715f07"
+    cursor = msgpack.packb({"a": [1, 2], "b": [3, 4]})
+    assert hashlib.blake2b(cursor, digest_size=16).hexdigest() == "69dde76e3f086e356a3345685c11f582"

@@ -1,0 +1,210 @@
+"""Marks: cursors that are written down once, so that views need not name every writer that ever was.
+
+Each process that writes to an account is a writer of its own, and a cursor names all that were seen: after a year of
+weekly restarts they are a thousand and more, thirty kilobytes a view.  So now and then the head is recorded as a
+*mark*, under a hash of itself, and a view says which mark it is near, and the writers in which it differs: beyond the
+mark, or short of it.  A writer of which the view has seen nothing, but the mark has, stands there as (0, 0); one that
+is in neither has been seen not at all.
+
+A view may be read before its mark: then its cursor is not known yet, and whoever asks is told to come again.  It is
+known as soon as the mark is read, whatever came between.
+
+Views of which one names a mark keep it; so do the `KEPT` newest marks themselves, and new views name only one of the
+`NAMED` newest, so that a view which another node writes meanwhile finds its mark.
+"""
+
+import hashlib
+import sys
+from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, overload
+
+import msgpack
+
+from storage.cursor import Cursor
+from storage.engine import Unavailable
+
+WRITERS_MIN = 32
+"""A cursor of so many writers is short enough; a mark is due when there are more that the newest one does not name."""
+KEPT = 8
+NAMED = 4
+ID_BYTES = 16
+
+
+class UnknownMark(Unavailable):
+    """A view names a mark that was not read yet."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """A cursor that was written down; None: it was not read yet."""
+
+    id: bytes
+    cursor: Mapping[str, tuple[int, int]] | None = None
+    time: int = -1
+    """Of the latest commit that says it (hybrid clock)."""
+
+
+class MarkedCursor(Mapping[str, tuple[int, int]]):
+    """A cursor as its difference from a mark.  Views share the mark."""
+
+    __slots__ = ("differences", "mark")
+
+    def __init__(self, mark: Mark, differences: Mapping[str, tuple[int, int]]) -> None:
+        self.mark, self.differences = mark, differences
+
+    def _marked(self) -> Mapping[str, tuple[int, int]]:
+        if self.mark.cursor is None:
+            raise UnknownMark(f"mark {self.mark.id.hex()} was not read yet")
+        return self.mark.cursor
+
+    def _whole(self) -> dict[str, tuple[int, int]]:
+        return {writer: seen for writer, seen in {**self._marked(), **self.differences}.items() if seen > (0, 0)}
+
+    def __getitem__(self, writer: str) -> tuple[int, int]:
+        marked = self._marked()
+        seen = self.differences.get(writer) or marked[writer]
+        if seen == (0, 0):
+            raise KeyError(writer)
+        return seen
+
+    @overload
+    def get(self, writer: str, /) -> tuple[int, int] | None: ...
+    @overload
+    def get(self, writer: str, /, default: tuple[int, int]) -> tuple[int, int]: ...
+    @overload
+    def get(self, writer: str, /, default: Any) -> Any: ...
+    def get(self, writer: str, /, default: Any = None) -> Any:
+        """See `Mapping.get`; asked for every record that a Sync looks at."""
+        marked = self._marked()
+        seen = self.differences.get(writer) or marked.get(writer)
+        return default if seen is None or seen == (0, 0) else seen
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def items(self) -> ItemsView[str, tuple[int, int]]:
+        """See `Mapping.items`."""
+        return self._whole().items()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        if isinstance(other, MarkedCursor):
+            if (self.mark.id, self.differences) == (other.mark.id, other.differences):
+                return True
+            if other.mark.cursor is None:
+                return False
+        return self.mark.cursor is not None and self._whole() == dict(other.items())
+
+    __hash__ = None  # type: ignore[assignment]  # a mapping
+
+
+def difference(cursor: Cursor, marked: Cursor) -> dict[str, tuple[int, int]]:
+    """Return what has to be said of *cursor* where *marked* is known."""
+    differences = {writer: seen for writer, seen in cursor.items() if marked.get(writer) != seen}
+    differences.update((writer, (0, 0)) for writer in marked if writer not in cursor)
+    return differences
+
+
+def known(cursor: Cursor) -> Cursor:
+    """Return *cursor*, or an empty one while it is not known: what it has seen for certain."""
+    return {} if isinstance(cursor, MarkedCursor) and cursor.mark.cursor is None else cursor
+
+
+def pack_cursor(cursor: Cursor) -> Any:
+    """Return `{writer: (n, place)}`, or `[mark, differences]`."""
+    if isinstance(cursor, MarkedCursor):
+        return [cursor.mark.id, dict(cursor.differences)]
+    return dict(cursor)
+
+
+def unpack_cursor(packed: Any) -> Cursor:
+    """Undo `pack_cursor`; a mark has no cursor yet.  Raises ValueError or TypeError for anything else."""
+    match packed:
+        case dict():
+            return _writers(packed)
+        case [bytes(mark), dict(differences)] if len(mark) == ID_BYTES:
+            return MarkedCursor(Mark(mark), _writers(differences))
+    raise ValueError("not a cursor")
+
+
+def _writers(packed: Mapping[Any, Any]) -> dict[str, tuple[int, int]]:
+    # Sixty views name the same few writers: one text serves them all.
+    return {sys.intern(writer): (n, place) for writer, (n, place) in packed.items()}
+
+
+def mark_id(cursor: Cursor) -> bytes:
+    """Return the id of the mark that says *cursor*: a hash of it, its writers in order."""
+    packed = msgpack.packb({writer: list(cursor[writer]) for writer in sorted(cursor)})
+    return hashlib.blake2b(bytes(packed), digest_size=ID_BYTES).digest()
+
+
+class Marks:
+    """The marks that were read, and those that views ask for.  Any order of reading ends the same."""
+
+    def __init__(self) -> None:
+        self._marks: dict[bytes, Mark] = {}
+
+    def _mark(self, id_: bytes) -> Mark:
+        return self._marks.setdefault(id_, Mark(id_))
+
+    def offer(self, cursor: Cursor, time: int) -> None:
+        """Take a mark that was made at *time* (hybrid clock)."""
+        mark = self._mark(mark_id(cursor))
+        mark.time = max(mark.time, time)
+        if mark.cursor is None:
+            mark.cursor = cursor
+
+    def join(self, other: "Marks") -> None:
+        """Take every mark of *other*."""
+        for mark in other._marks.values():
+            if mark.cursor is not None:
+                self.offer(mark.cursor, mark.time)
+
+    def _newest(self) -> list[Mark]:
+        known = [mark for mark in self._marks.values() if mark.cursor is not None]
+        return sorted(known, key=lambda mark: (mark.time, mark.id), reverse=True)
+
+    def is_due(self, head: Cursor) -> bool:
+        """Tell whether *head* names so many writers of which no mark speaks that it should become one.
+
+        Those that go on writing do not count: a mark does not stop them.
+        """
+        newest: Cursor = next((mark.cursor for mark in self._newest() if mark.cursor is not None), {})
+        return sum(writer not in newest for writer in head) > WRITERS_MIN
+
+    def held(self, cursor: Cursor) -> Cursor:
+        """Return *cursor* as it is best held and written: near one of these marks, if it is long."""
+        if isinstance(cursor, MarkedCursor):
+            mark = self._mark(cursor.mark.id)
+            if mark.cursor is None and cursor.mark.cursor is not None:
+                self.offer(cursor.mark.cursor, cursor.mark.time)
+            cursor = MarkedCursor(mark, cursor.differences)
+            if mark.cursor is None or len(cursor.differences) <= WRITERS_MIN:
+                return cursor
+        elif len(cursor) <= WRITERS_MIN:
+            return cursor
+        best, length = cursor, len(cursor.differences if isinstance(cursor, MarkedCursor) else cursor)
+        for mark in self._newest()[:NAMED]:
+            differences = difference(cursor, mark.cursor or {})
+            if len(differences) < length:
+                best, length = MarkedCursor(mark, differences), len(differences)
+        return best
+
+    def pack(self, named: Collection[bytes]) -> list[Any]:
+        """Return those that stay, the ones that are *named* and the newest, as positional lists."""
+        newest = self._newest()
+        kept = newest[:KEPT] + [mark for mark in newest[KEPT:] if mark.id in named]
+        return [[mark.time, dict(mark.cursor or {})] for mark in kept]
+
+    @classmethod
+    def unpack(cls, packed: Iterable[Any]) -> "Marks":
+        """Undo `pack`."""
+        marks = cls()
+        for time, cursor in packed:
+            marks.offer(unpack_cursor(cursor), time)
+        return marks
