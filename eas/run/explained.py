@@ -4,9 +4,12 @@ import os
 import ssl
 
 from eas.run.packages import ForeignPackage
+from eas.transfer.destinations import TooManyFolders
+from eas.transfer.source import SourceFailed
+from eas.transfer.target import TargetFailed
 from storage.directories.accounts_file import AddressTaken
 from storage.engine import EngineError
-from storage.errors import DirectoryUnavailable, UnknownAddress
+from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from storage.keyring.claims import Claimed
 from storage.keyring.creation import AccountExists, BeingCreated
 from storage.keyring.keys import KeysChanged, SlotChanged, WrongPassword
@@ -43,8 +46,12 @@ _SAY_THEMSELVES = (
     EngineError,
     ForeignPackage,
     Mistake,
+    QuotaExceeded,
     SealError,
     SettingError,
+    SourceFailed,
+    TargetFailed,
+    TooManyFolders,
     UnfitPassword,
     UnsafeFile,
 )
@@ -63,6 +70,8 @@ def explain(error: BaseException) -> str:
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return f"{where}{error.strerror or error}"
+        case QuotaExceeded():
+            return f"the quota is full: {error}"
         case EOFError():
             return "no password was given"
     return _SAID.get(type(error), str(error))
