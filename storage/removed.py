@@ -79,9 +79,7 @@ def _last_folder(item: Item) -> str:
     return max(((rid, folder) for folder, rids in item.entries.items() for rid in rids), default=(None, INBOX.id))[1]
 
 
-async def bring_back(
-    account: Account, item_ids: Sequence[str], now_ms: int, to: str | None = None
-) -> BroughtBack:
+async def bring_back(account: Account, item_ids: Sequence[str], now_ms: int, to: str | None = None) -> BroughtBack:
     """Put items back into the folder they were in (into the Inbox if it is gone), or into folder *to*.
 
     Commits of some hundreds; each is durable when the next begins.  Raises `EngineError`.

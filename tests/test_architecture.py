@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "eas.mail": ("eas.mail", "eas.items", "eas.protocol", "eas.address", "storage"),
     "eas.finding": ("eas.finding", "eas.wbxml", "storage"),
     "eas.sending": ("eas.sending", "eas.context", "eas.mail", "storage"),
+    "eas.transfer": ("eas.transfer", "eas.items", "storage"),
     "storage.message": ("storage.message",),
     "storage": ("storage",),
     "lmtp": ("lmtp", "storage"),

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from eas.transfer.keywords import FORWARDED, categories_of
 from eas.transfer.marks import Marks, milliseconds
 
-Line: TypeAlias = "bytes | tuple[bytes, bytes]"
+Line: TypeAlias = bytes | tuple[bytes, bytes]
 """A line; one with a literal comes as what stands before it, and the literal."""
 
 _LIST = re.compile(rb'\((?P<attributes>[^)]*)\) (?:"(?P<separator>\\?.)"|NIL) (?P<name>.*)', re.DOTALL | re.IGNORECASE)

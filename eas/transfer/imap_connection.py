@@ -127,7 +127,8 @@ class Connection:
         """Cut the connection, whatever waits on it."""
         with suppress(OSError):
             self._imap.sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads
-        self._imap.shutdown()
+        with suppress(OSError):
+            self._imap.shutdown()
 
 
 def _said(answer: Any) -> str:

@@ -28,29 +28,20 @@ _HOLD_MAIL = {INBOX.id, *COMMON_NAMES, "outbox"}
 
 
 def assign(folders: Sequence[Found]) -> dict[tuple[str, ...], str]:
-    """Return `{path: id of a default folder}`; each of them is at most one folder's.
+    """Return `{path: id of a default folder}`.
 
-    What the source itself says goes first, then our own names, then those that mail programs use.  So a folder "Sent"
-    beside one that is called "Sent Items" stays a folder of its own.
+    What is called as ours are, and what the source itself says, goes there.  Names that mail programs use count only
+    where nothing else is that folder: a folder "Sent" beside one that is called "Sent Items" stays what it is.
     """
-    assigned: dict[tuple[str, ...], str] = {}
-    taken: set[str] = set()
-
-    def take(folder: Found, role: str | None) -> None:
-        if role in _HOLD_MAIL and role not in taken and folder.path not in assigned:
-            taken.add(role)
-            assigned[folder.path] = role
-
     tops = [folder for folder in folders if len(folder.path) == 1]
-    for folder in tops:
-        take(folder, INBOX.id if folder.path[0].casefold() == "inbox" else None)
-    for folder in folders:
-        take(folder, folder.role)
-    for folder in tops:
-        take(folder, _OURS.get(folder.path[0].casefold()))
+    assigned = {folder.path: _OURS[name] for folder in tops if (name := folder.path[0].casefold()) in _OURS}
+    assigned |= {one.path: one.role for one in folders if one.role in _HOLD_MAIL and one.path not in assigned}
+    assigned = {path: role for path, role in assigned.items() if role in _HOLD_MAIL}
+    taken = set(assigned.values())
     for role, names in COMMON_NAMES.items():
         for name in names.split("/"):
             for folder in tops:
-                if folder.path[0].casefold() == name:
-                    take(folder, role)
+                if role not in taken and folder.path not in assigned and folder.path[0].casefold() == name:
+                    assigned[folder.path] = role
+                    taken.add(role)
     return assigned

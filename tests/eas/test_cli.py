@@ -425,7 +425,25 @@ def test_a_store_that_cannot_be_read_is_told_in_one_line(site: Run, config: Path
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), *((name,) for name in ("init", "serve", "lmtpd", "account", "device", "check", "demo", "wbxml"))],
+    [
+        (),
+        *(
+            (name,)
+            for name in (
+                "init",
+                "serve",
+                "lmtpd",
+                "account",
+                "device",
+                "export",
+                "import",
+                "undelete",
+                "check",
+                "demo",
+                "wbxml",
+            )
+        ),
+    ],
 )
 def test_every_help_has_examples(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
