@@ -42,7 +42,7 @@ fuzz: $(STAMP)  ## run every fuzz target for a while (SECONDS=n each)
 simulate: $(STAMP)  ## random histories (SEED=n for one, RUNS=n for many)
 	$(BIN)/python -m tests.simulation
 
-soak: $(STAMP)  ## processes killed under mail and phones (ENGINE=cas|local, ARGS="--mails n --kills n"; root, Postfix)
+soak: $(STAMP)  ## processes killed under mail and phones (ENGINE=cas|nocas|rgw|local, ARGS="--mails n --kills n"; root, Postfix)
 	$(BIN)/python -m tests.soak $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 interop: $(STAMP)  ## against Postfix, nginx, libwbxml, object stores and foreign clients (needs them installed)

@@ -2,9 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from tests.interop.programs import lack
+from tests.support.ceph import Ceph
+from tests.support.object_store import ObjectStore
+from tests.support.rclone import Rclone
 from tests.support.seaweed import Seaweed
 
 
@@ -43,24 +48,26 @@ class LocalPlace(StorePlace):
         return {'# path = "/var/lib/petitbleu"': f'path = "{self.folder}"'}
 
 
-class SeaweedPlace(StorePlace):
-    """A bucket of SeaweedFS."""
+class BucketPlace(StorePlace):
+    """A bucket of a real object store."""
 
-    def __init__(self, folder: Path) -> None:
-        self._seaweed = Seaweed(folder / "seaweed")
+    def __init__(self, kind: type[ObjectStore], folder: Path) -> None:
+        if not kind.is_installed():
+            lack(f"{' '.join(kind.PROGRAMS)} are not installed")
+        self._store = kind(folder / "engine")
 
     def settings(self, node: Path) -> dict[str, str]:
-        bucket = self._seaweed.bucket()
+        bucket = self._store.bucket()
         return _bucket_settings(node, bucket.name, bucket.endpoint, bucket.access_key, bucket.secret_key)
 
     def crash(self) -> None:
-        self._seaweed.stop(kill=True)
+        self._store.stop(kill=True)
 
     def start(self) -> None:
-        self._seaweed.start()
+        self._store.start()
 
     def close(self) -> None:
-        self._seaweed.stop()
+        self._store.stop()
 
 
 def _bucket_settings(node: Path, name: str, endpoint: str, access_key: str, secret_key: str) -> dict[str, str]:
@@ -77,7 +84,12 @@ def _bucket_settings(node: Path, name: str, endpoint: str, access_key: str, secr
     }
 
 
-PLACES: Final[Mapping[str, Callable[[Path], StorePlace]]] = {"local": LocalPlace, "cas": SeaweedPlace}
+PLACES: Final[Mapping[str, Callable[[Path], StorePlace]]] = {
+    "local": LocalPlace,
+    "cas": partial(BucketPlace, Seaweed),
+    "nocas": partial(BucketPlace, Rclone),
+    "rgw": partial(BucketPlace, Ceph),
+}
 
 
 def place_for(engine: str, folder: Path) -> StorePlace:
