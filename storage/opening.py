@@ -15,6 +15,7 @@ from storage.feeds.machine import MachineFeed
 from storage.keyring.objects import Vault
 from storage.private_file import UnsafeFile
 from storage.probe import probe
+from storage.redis_settings import redis_server_of
 from storage.settings import Settings
 from storage.startup import read_deployment_key
 from storage.store import Store, wall_ms
@@ -42,10 +43,27 @@ _ENGINES: Mapping[str, Callable[[Settings], Awaitable[Engine]]] = {
     "local": _local_engine,
     "s3": _s3_engine,
 }
+
+
+def _s3_feed(settings: Settings, engine: Engine, deployment_key: bytes) -> Feed:
+    server = redis_server_of(settings, os.environ)
+    lanes = LanesFeed(engine, deployment_key)
+    if server is None:
+        return lanes
+    # Only here: its library takes a few megabytes, and most sites have no Redis.
+    from storage.feeds.redis_feed import RedisFeed
+
+    try:
+        return RedisFeed(lanes, deployment_key, *server)
+    except ValueError as error:  # may hold a password, and is not told
+        lanes.close()
+        raise SettingError("storage.redis_url", "cannot be read as a URL of a Redis server") from error
+
+
 _FEEDS: Mapping[str, Callable[[Settings, Engine, bytes], Feed]] = {
     "memory": lambda _settings, _engine, _key: LocalFeed(),
     "local": lambda settings, _engine, _key: MachineFeed(settings.path),
-    "s3": lambda _settings, engine, key: LanesFeed(engine, key),
+    "s3": _s3_feed,
 }
 
 

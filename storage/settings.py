@@ -45,6 +45,14 @@ class Settings:
     s3_secret_key_file: Path = Path("/etc/petitbleu/s3.key")
     """Holds the secret key, mode 0600; read if `s3_access_key` is set and `s3_secret_key` is not."""
 
+    redis_url: str = field(default="", repr=False)
+    """A Redis or Valkey server that makes news between machines immediate, with the engine "s3" alone:
+    `redis://HOST[:PORT]`, `rediss://…` (TLS) or `unix:///PATH`.  Empty: $PETITBLEU_REDIS_URL, or else none.  While it
+    is away phones ring a second later."""
+
+    redis_password_file: Path = Path("/etc/petitbleu/redis.key")
+    """Holds the password of the Redis server, mode 0600.  Where there is none: $PETITBLEU_REDIS_PASSWORD, or the URL's."""
+
     directory: Literal["file", "ldap"] = "file"
     """Where users are entered: in `directory_file`, or in an LDAP directory (`ldap_file`; see deploy/ldap)."""
 

@@ -36,6 +36,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgpack": ("storage",),
     "zstandard": ("storage",),
     "lxml": ("eas.web", "storage.s3_xml"),
+    "redis": ("storage.feeds.redis_channel",),
     "ldap3": ("storage.directories.ldap_connection",),
     "aiosmtplib": ("eas.mail.submission",),
     "uvloop": COMPOSITION,
