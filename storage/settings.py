@@ -51,7 +51,7 @@ class Settings:
     is away phones ring a second later."""
 
     redis_password_file: Path = Path("/etc/petitbleu/redis.key")
-    """Holds the password of the Redis server, mode 0600.  Where there is none: $PETITBLEU_REDIS_PASSWORD, or the URL's."""
+    """Holds the password of the Redis server, mode 0600.  Without it: $PETITBLEU_REDIS_PASSWORD, or the URL's."""
 
     directory: Literal["file", "ldap"] = "file"
     """Where users are entered: in `directory_file`, or in an LDAP directory (`ldap_file`; see deploy/ldap)."""
