@@ -15,6 +15,7 @@ from storage.engine import Compacting, Engine
 from storage.errors import UnknownAddress
 from storage.feeds.feed import Feed, News
 from storage.keyring import keys
+from storage.keyring.app_passwords import find_app_slot
 from storage.keyring.creation import NewKeys, create_account_keys
 from storage.keyring.objects import UnknownAccount, Vault, load
 from storage.keyring.passwords import spend_as_unlock
@@ -100,7 +101,7 @@ class Store:
             account_id = self.account_id(mailbox)
             with suppress(UnknownAccount, UnknownAddress):
                 secrets = await self.directory.user_secrets(mailbox)
-                slot = await keys.find_app_slot(self.vault, account_id, password, secrets)
+                slot = await find_app_slot(self.vault, account_id, password, secrets)
                 if slot is not None:
                     return Greeted(account_id, _identity(mailbox), slot.slot.id, slot.name, None)
         account, unlocked = await self.unlock(login, password)

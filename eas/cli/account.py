@@ -1,18 +1,16 @@
 """`petitbleu account`: users and their passwords."""
 
 import argparse
-import asyncio
-from collections.abc import Awaitable, Callable
 
-from eas.cli import admin, admin_contents
+from eas.cli import account_keys, admin, admin_contents
+from eas.cli.actions import add_action
 from eas.cli.shown import megabytes, table, when
 from eas.cli.typed import BadArgument, add_password_stdin, add_yes, confirm, count, given_password, new_password
-from eas.run.sections import AllSettings, add_config, load
+from eas.run.sections import AllSettings
 from storage.directories.accounts_file import QUOTA_BYTES_MAX, StaticAccount
 from storage.directories.directory import Mailbox
 from storage.keyring.keys import list_slots
 from storage.keyring.slots import SlotKind
-from storage.opening import open_store
 from storage.store import Store
 
 QUOTA_MB_MAX = QUOTA_BYTES_MAX // 1_000_000
@@ -21,8 +19,8 @@ _EXAMPLES = """examples:
   printf '%s\\n' "$PASSWORD" | petitbleu account add anna@example.org --password-stdin
   printf '%s\\n' "$OLD" "$NEW" | petitbleu account password anna@example.org --password-stdin
   petitbleu account empty anna@example.org --folder "Deleted Items"
+  petitbleu account app-password add anna@example.org --device ABC123 --label "Anna's phone"
 """
-_Action = Callable[[argparse.Namespace, AllSettings, Store], Awaitable[None]]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
 
-    add = _action(actions, "add", _add, "add a user, and print the recovery key, once", name="ADDRESS")
+    add = add_action(actions, "add", _add, "add a user, and print the recovery key, once", name="ADDRESS")
     add.add_argument("--name", default="", metavar="TEXT", help="the name that others see")
     add.add_argument("--alias", action="append", default=[], metavar="ADDRESS", help="another address (repeatable)")
     add.add_argument(
@@ -45,53 +43,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_password_stdin(add, "the password, one line,")
 
-    recovery = _action(actions, "recovery-key", _recovery_key, "make a new recovery key, and print it, once")
-    add_password_stdin(recovery, "the password, one line,")
+    add_action(actions, "list", _list, "list all users", name=None)
 
-    _action(actions, "list", _list, "list all users", name=None)
-
-    password = _action(actions, "password", _password, "change a password; the recovery key will do as the old one")
+    password = add_action(actions, "password", _password, "change a password; the recovery key will do as the old one")
     add_password_stdin(password, "two lines, the old password (or recovery key) and the new one,")
 
-    remove = _action(actions, "remove", _remove, "remove a user with all his mail, for good")
+    remove = add_action(actions, "remove", _remove, "remove a user with all his mail, for good")
     add_yes(remove)
 
-    show = _action(actions, "show", _show, "show a user's folders, sizes, devices and passwords")
+    show = add_action(actions, "show", _show, "show a user's folders, sizes, devices and passwords")
     add_password_stdin(show, "the password, one line,")
 
-    empty = _action(actions, "empty", _empty, "remove all items, or those of one folder; devices are told")
+    empty = add_action(actions, "empty", _empty, "remove all items, or those of one folder; devices are told")
     empty.add_argument("--folder", metavar="FOLDER", help="only this one, by name or id")
     add_password_stdin(empty, "the password, one line,")
     add_yes(empty)
 
-
-def _action(
-    actions: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    word: str,
-    action: _Action,
-    text: str,
-    name: str | None = "NAME",
-) -> argparse.ArgumentParser:
-    parser = actions.add_parser(word, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    add_config(parser)
-    if name:
-        parser.add_argument("account", metavar=name)
-
-    def run(arguments: argparse.Namespace) -> int:
-        asyncio.run(_with_store(arguments, action))
-        return 0
-
-    parser.set_defaults(run=run)
-    return parser
-
-
-async def _with_store(arguments: argparse.Namespace, action: _Action) -> None:
-    settings = load(arguments.config)
-    store = await open_store(settings.storage)
-    try:
-        await action(arguments, settings, store)
-    finally:
-        await store.close()
+    account_keys.add_actions(actions)
 
 
 async def _add(arguments: argparse.Namespace, settings: AllSettings, store: Store) -> None:
@@ -107,13 +75,6 @@ async def _add(arguments: argparse.Namespace, settings: AllSettings, store: Stor
     print(f"added {account.mailbox.address}")
     print(f"recovery key: {recovery_key}")
     print("Write it down: it is not shown again, and without it a forgotten password loses all mail.")
-
-
-async def _recovery_key(arguments: argparse.Namespace, _settings: AllSettings, store: Store) -> None:
-    mailbox = await admin.find(store, arguments.account)
-    recovery_key = await admin.renew_recovery_key(store, mailbox, _known_password(arguments, mailbox))
-    print(f"recovery key: {recovery_key}")
-    print("Write it down: it is not shown again.  The one before it opens nothing any more.")
 
 
 async def _list(_arguments: argparse.Namespace, settings: AllSettings, store: Store) -> None:

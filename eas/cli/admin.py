@@ -141,13 +141,6 @@ async def change_password(store: Store, mailbox: Mailbox, current: str, new: str
     store.feed.publish(unlocked.account, NEWS_OF_KEYS, 0)
 
 
-async def renew_recovery_key(store: Store, mailbox: Mailbox, current: str) -> str:
-    """Return a new recovery key; the one before it opens nothing any more.  Raises `WrongPassword`, `EngineError`."""
-    secrets = await store.directory.user_secrets(mailbox)
-    unlocked = await keys.unlock(store.vault, store.account_id(mailbox), current, secrets)
-    return await keys.renew_recovery_key(store.vault, unlocked)
-
-
 async def delete_account(store: Store, settings: StorageSettings, mailbox: Mailbox) -> int:
     """Remove a user and everything he has in the store; return how many objects that were.  There is no way back.
 

@@ -199,6 +199,11 @@ def _read_field(data: bytes, position: int) -> tuple[bytes, int]:
     return data[position + 1 : end], end
 
 
+def is_device_id(text: str) -> bool:
+    """Say whether a phone may call itself so."""
+    return len(text.encode()) <= DEVICE_ID_MAX and _PRINTABLE.fullmatch(text) is not None
+
+
 def _checked(query: Query, device_id_size: int) -> Query:
     if device_id_size > DEVICE_ID_MAX or not _PRINTABLE.fullmatch(query.device_id):
         raise BadDeviceId(query.command, query.version, query.device_id)

@@ -12,9 +12,11 @@ from storage.engine import EngineError
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
 from storage.keyring.claims import Claimed
 from storage.keyring.creation import AccountExists, BeingCreated
-from storage.keyring.keys import KeysChanged, SlotChanged, WrongPassword
+from storage.keyring.keys import KeysChanged, SlotChanged, TooManySlots, WrongPassword
 from storage.keyring.objects import UnknownAccount
 from storage.keyring.passwords import UnfitPassword
+from storage.keyring.recovering import OldKeys, OtherAccount
+from storage.keyring.rotation import TooManyEpochs
 from storage.private_file import UnsafeFile
 from storage.seal import SealError
 from storage.toml_tables import SettingError
@@ -38,6 +40,10 @@ _SAID: dict[type[BaseException], str] = {
     UnknownAccount: "the account has no keys yet: `petitbleu account add` makes them",
     WrongPassword: "this password does not open the account",
     Claimed: "somebody else is changing the keys, or died doing so: try again in ten minutes",
+    OtherAccount: "these are the keys of another account, or of another deployment",
+    OldKeys: "these keys are older than the account's: its master key was changed after they were shown",
+    TooManyEpochs: "the master key of this account cannot be changed any more",
+    TooManySlots: "the account, or this device, has as many passwords as can be: revoke one first",
     KeysChanged: "somebody else changed the account's keys at the same moment: try again",
     SlotChanged: "somebody else changed the password at the same moment, and that change stands",
 }

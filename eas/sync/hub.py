@@ -2,6 +2,7 @@
 
 Nothing polls.  The feed says which account changed; the accounts that somebody waits for are looked at once for all
 their waiters, with the test that Sync itself uses.  A waiter is a few words: account, device, folder ids, a deadline.
+When passwords or keys of an account change, its phones are sent away to ask again: who was revoked is refused then.
 
 Time-outs: one bucket a second, one timer for all of them; a heartbeat may end a second late.
 """
@@ -17,6 +18,7 @@ import structlog
 
 from eas.sync import news
 from storage.account import Account
+from storage.epochs import StaleKeys
 from storage.feeds.feed import Feed, News, Unsubscribe
 
 RETRY_SECONDS = 2.0
@@ -134,10 +136,17 @@ class Hub:
     def _news(self, told: News) -> None:
         for account_id in [told.account_id] if told.account_id else list(self._rooms):
             room = self._rooms.get(account_id)
-            if room is not None:
+            if room is not None and told.account_id and not told.writer:  # of keys and passwords
+                self._send_away(room)
+            elif room is not None:
                 for waiter in room.waiters.values():
                     waiter.account.told_of_news(told.writer, told.n)
                 self._look(account_id)
+
+    def _send_away(self, room: _Room) -> None:
+        """End all waits of an account as if by time: the phones ask again, and are let in again or not."""
+        for waiter in list(room.waiters.values()):
+            self._end(waiter, Outcome(End.TIME))
 
     def _waits_elsewhere(self, account_id: str, device: str, since_ms: int) -> None:
         """Hear of a wait in another process.  One that began earlier than ours came late: ours is the newer one."""
@@ -157,6 +166,8 @@ class Hub:
                 room.again = False
                 try:
                     await self._test(room)
+                except StaleKeys:  # the keys were changed, and only the phones can open the new ones
+                    self._send_away(room)
                 except Exception as error:  # the engine may be back soon; the phones still wait
                     _log.warning("hub.check_failed", account=account_id, error=repr(error))
                     room.again = True

@@ -22,7 +22,6 @@ from storage.keyring.objects import Stored, StoredSlot, Vault, load
 from storage.keyring.passwords import (
     OpenSlot,
     UnfitPassword,
-    app_hint,
     device_tag,
     fit_password,
     make_slot,
@@ -178,20 +177,6 @@ def ring_of(vault: Vault, stored: Stored, candidate: StoredSlot, opened: OpenSlo
     return ring
 
 
-async def find_app_slot(vault: Vault, account: str, password: str, user_secrets: Sequence[bytes]) -> StoredSlot | None:
-    """Return the slot of an app password, of whatever device; None if it is none.  Gives no keys.
-
-    For requests that name no device and are shown nothing of the account.  Costs an Argon2 run, mostly none: only slots
-    are tried that a hint names.  Raises `UnknownAccount`, `SealError`, `EngineError`.
-    """
-    stored = await load(vault, account)
-    stored.public(vault.deployment_key)
-    for candidate, typed, secret in _app_tries(vault, stored, password, user_secrets):
-        if await open_slot(vault, candidate, typed, secret) is not None:
-            return candidate
-    return None
-
-
 async def change_password(vault: Vault, unlocked: Unlocked, password: str, user_secret: bytes) -> None:
     """Give the main slot a new password; the keys may have been opened by whatever slot, so a recovery key will do.
 
@@ -321,20 +306,6 @@ def _tries(
             if kind not in typed or (kind is SlotKind.RECOVERY and index):  # it needs no secret: one try is all
                 continue
             yield from ((candidate, typed[kind], secret) for candidate in slots[kind][:TRIED_SLOTS_MAX])
-
-
-def _app_tries(
-    vault: Vault, stored: Stored, password: str, user_secrets: Sequence[bytes]
-) -> Iterator[tuple[StoredSlot, bytes, bytes]]:
-    """Yield what `_tries` does, for app passwords of whatever device: the few that the hint names."""
-    try:
-        typed = fit_password(password, SlotKind.APP)
-    except UnfitPassword:
-        return
-    hint = app_hint(vault, stored.account, typed)
-    hinted = [stored_slot for stored_slot in stored.living if stored_slot.slot.hint == hint]
-    for secret in (user_secrets or (b"",))[:SECRETS_MAX]:
-        yield from ((candidate, typed, secret) for candidate in hinted[:TRIED_SLOTS_MAX])
 
 
 async def _seal_anew(vault: Vault, stored: Stored, found: _Found, user_secret: bytes, ring: Ring) -> str:

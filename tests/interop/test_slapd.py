@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import structlog
 
-from eas.cli import admin
+from eas.cli import admin, admin_keys
 from eas.login.sessions import CHECK_SECONDS, VERIFY_SECONDS, LoginRefused, Sessions
 from eas.run.app import App
 from eas.settings import Settings
@@ -521,7 +521,7 @@ async def test_a_session_ends_some_time_after_its_password_was_changed(site: Sit
 async def test_a_recovery_key_is_made_after_the_first_login_and_opens_what_the_directory_forgot(site: Site) -> None:
     _, before = await site.store.unlock("anna", "pw-anna")
     anna = await admin.find(site.store, "anna")
-    key = await admin.renew_recovery_key(site.store, anna, "pw-anna")
+    key = await admin_keys.renew_recovery_key(site.store, anna, "pw-anna")
     site.slapd.change("anna", "userPassword", "new in ldap")
     await admin.change_password(site.store, anna, key, "new in ldap")
     _, after = await site.store.unlock("anna", "new in ldap")
