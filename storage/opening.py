@@ -2,8 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
+from storage.account import Account, AccountKeys, Identity
+from storage.clock import Clock
 from storage.directories.directory import Directory
 from storage.directories.static import StaticDirectory
 from storage.engine import Engine
@@ -12,9 +15,13 @@ from storage.engine_memory import MemoryEngine
 from storage.feeds.feed import Feed, LocalFeed
 from storage.feeds.lanes import LanesFeed
 from storage.feeds.machine import MachineFeed
+from storage.keyring.exported import ExportedKeys
 from storage.keyring.objects import Vault
+from storage.log import Writer
+from storage.objects import Header
 from storage.private_file import UnsafeFile
 from storage.probe import probe
+from storage.records import Record
 from storage.redis_settings import redis_server_of
 from storage.settings import Settings
 from storage.startup import read_deployment_key
@@ -83,6 +90,25 @@ async def open_store(settings: Settings) -> Store:
         raise
     vault = Vault(engine, deployment_key, settings.cost, asyncio.Semaphore(settings.argon2_runs_max), wall_ms)
     return Store(engine, directory, vault, feed)
+
+
+@asynccontextmanager
+async def open_by_keys(settings: Settings, exported: ExportedKeys) -> AsyncIterator[Account]:
+    """Open one account by its exported keys alone, to be read: no deployment key, directory or password is needed.
+
+    What is of a newer epoch than the keys is passed over, and logged.  Raises `SettingError`, `EngineError`.
+    """
+    engine, ring, clock = await _ENGINES[settings.engine](settings), exported.ring, Clock(wall_ms)
+    keys = AccountKeys.of(ring.masters(), ring.privates(), ring.ids, ring.tokens)
+
+    def refuse(name: str, _header: Header, _time: int, _records: Sequence[Record]) -> bytes:
+        raise PermissionError(f"{name}: opened to be read")
+
+    writer = Writer(engine, exported.account, clock, refuse, delivers=False, published=lambda *_: None)
+    try:
+        yield Account(engine, exported.account, Identity(exported.address), keys, clock, writer)
+    finally:
+        await engine.close()
 
 
 def _static_directory(settings: Settings) -> Directory:

@@ -6,12 +6,11 @@ from pathlib import Path
 from eas.cli import admin, admin_keys
 from eas.cli.actions import add_action
 from eas.cli.shown import table, when
-from eas.cli.typed import BadArgument, add_password_stdin, add_yes, confirm, given_password, new_password
+from eas.cli.typed import BadArgument, add_password_stdin, add_yes, confirm, given_password, new_password, read_keys
 from eas.protocol.query import is_device_id
 from eas.run.sections import AllSettings
 from storage.directories.directory import Mailbox
-from storage.keyring.exported import BadKeys, export_keys, import_keys
-from storage.private_file import read_private
+from storage.keyring.exported import export_keys
 from storage.store import Store
 
 _WARNING = """# The keys of {address}, as of now.  Whoever has them reads everything in the account, without a password.
@@ -108,10 +107,7 @@ async def _show_keys(arguments: argparse.Namespace, _settings: AllSettings, stor
 
 async def _recover(arguments: argparse.Namespace, _settings: AllSettings, store: Store) -> None:
     mailbox = await admin.find(store, arguments.account)
-    try:
-        keys = import_keys(read_private(arguments.keys_file).decode("utf-8", "replace"))
-    except BadKeys as error:
-        raise BadArgument(f"{arguments.keys_file}: {error}") from error
+    keys = read_keys(arguments.keys_file)
     password = new_password(f"New password of {mailbox.address}", from_stdin=arguments.password_stdin)
     made = await admin_keys.recover(store, mailbox, keys, password)
     print(f"{mailbox.address} opens with the new password")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from eas.cli import admin, admin_contents
 from eas.cli.progress import Progress
-from eas.cli.typed import add_password_stdin, given_password
+from eas.cli.typed import BadArgument, add_password_stdin, given_password, read_keys
 from eas.run.sections import add_config, load
 from eas.transfer.exporting import Exported, export
 from eas.transfer.maildir_target import MaildirTarget
 from eas.transfer.mbox_target import MboxTarget
 from eas.transfer.target import Target
-from storage.opening import open_store
+from storage.account import Account
+from storage.opening import open_by_keys, open_store
 
 _EXAMPLES = """examples:
   petitbleu export anna@example.org --maildir /backup/anna
@@ -37,7 +38,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
-    parser.add_argument("account", metavar="NAME", help="whose: what the user logs in with")
+    parser.add_argument("account", metavar="NAME", nargs="?", help="whose: what the user logs in with")
+    parser.add_argument(
+        "--keys-file", type=Path, metavar="FILE", help="instead of NAME: what `account show-keys` printed; no password"
+    )
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--maildir", type=Path, metavar="DIR", help="a Maildir++ of exactly the stored bytes")
     place.add_argument("--mbox", type=Path, metavar="DIR", help="an mbox a folder (mboxrd, LF line ends)")
@@ -60,17 +64,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _export(arguments: argparse.Namespace, target: Target) -> Exported:
-    store = await open_store(load(arguments.config).storage)
+    if (arguments.account is None) is (arguments.keys_file is None):
+        raise BadArgument("say NAME or --keys-file, and not both")
+    settings = load(arguments.config).storage
+    if arguments.keys_file is not None:
+        async with open_by_keys(settings, read_keys(arguments.keys_file)) as account:
+            return await _export_from(account, arguments, target)
+    store = await open_store(settings)
     try:
         mailbox = await admin.find(store, arguments.account)
         prompt = f"Password of {mailbox.address}, or its recovery key"
         password = given_password(prompt, from_stdin=arguments.password_stdin)
         account, _ = await admin_contents.unlock(store, mailbox, password)
-        chosen = None
-        if arguments.folder:
-            found = [await admin_contents.chosen_folders(account, name) for name in arguments.folder]
-            chosen = [folder.id for folders in found for folder in folders]
-        with Progress("mails") as progress:
-            return await export(account, target, chosen, progress.advance)
+        return await _export_from(account, arguments, target)
     finally:
         await store.close()
+
+
+async def _export_from(account: Account, arguments: argparse.Namespace, target: Target) -> Exported:
+    chosen = None
+    if arguments.folder:
+        found = [await admin_contents.chosen_folders(account, name) for name in arguments.folder]
+        chosen = [folder.id for folders in found for folder in folders]
+    with Progress("mails") as progress:
+        return await export(account, target, chosen, progress.advance)

@@ -4,8 +4,11 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from eas.run.explained import Mistake
+from storage.keyring.exported import BadKeys, ExportedKeys, import_keys
+from storage.private_file import read_private
 
 
 class NotConfirmed(Mistake):
@@ -45,6 +48,14 @@ def new_password(prompt: str, *, from_stdin: bool) -> str:
     if not from_stdin and getpass.getpass(f"{prompt}, again: ") != password:
         raise NotConfirmed("the passwords are not the same")
     return password
+
+
+def read_keys(path: Path) -> ExportedKeys:
+    """Return the keys that `account show-keys` printed.  Raises `BadArgument`, `UnsafeFile`, OSError."""
+    try:
+        return import_keys(read_private(path).decode("utf-8", "replace"))
+    except BadKeys as error:
+        raise BadArgument(f"{path}: {error}") from error
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:

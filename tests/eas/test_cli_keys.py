@@ -153,3 +153,23 @@ def test_shown_keys_give_a_new_password_when_none_opens(site: Run, tmp_path: Pat
     code, _, err = account(site, "recover", ANNA, "--keys-file", str(keys), stdin="neuer\n")
     assert code == 1
     assert "older" in err
+
+
+def test_mail_is_saved_by_shown_keys_when_the_deployment_key_is_lost(site: Run, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    for name in ("cur", "new", "tmp"):
+        (source / name).mkdir(parents=True)
+    (source / "new" / "1.a.b").write_bytes(b"Subject: saved\r\n\r\ntext\r\n")
+    assert site("import", ANNA, "--maildir", str(source), "--password-stdin", stdin="geheim\n")[0] == 0
+    keys = tmp_path / "keys"
+    keys.write_text(account(site, "show-keys", ANNA, "--yes")[1])
+    keys.chmod(0o600)
+    for lost in ("deployment.key", "accounts.toml"):
+        (tmp_path / lost).unlink()
+    code, out, err = site("export", "--keys-file", str(keys), "--maildir", str(tmp_path / "out"))
+    assert (code, err) == (0, "")
+    assert "1 mails written" in out
+    [mail] = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and b"saved" in path.read_bytes()]
+    assert b"text" in mail.read_bytes()
+    for arguments in ((), (ANNA, "--keys-file", str(keys))):
+        assert site("export", *arguments, "--maildir", str(tmp_path / "out"))[0] == 1
