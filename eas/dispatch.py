@@ -36,6 +36,7 @@ from eas.wbxml.encoder import encode
 from storage.account import Account
 from storage.engine import EngineError
 from storage.errors import DirectoryUnavailable
+from storage.seal import SealError
 
 RETRY_AFTER_SECONDS = "30"
 HTTP_UNAVAILABLE = 503
@@ -56,6 +57,9 @@ class Dispatcher:
             return await self._answer(request)
         except LoginRefused as refused:
             return refused.response
+        except SealError as error:  # keys, or the state that is read at login: what it is, is for the administrator
+            _log.error("request.store_damaged", error=str(error))
+            return EasResponse(HTTP_UNAVAILABLE, {"Retry-After": RETRY_AFTER_SECONDS})
         except (DirectoryUnavailable, EngineError) as error:
             _log.warning("request.unavailable", error=repr(error))
             return EasResponse(HTTP_UNAVAILABLE, {"Retry-After": RETRY_AFTER_SECONDS})

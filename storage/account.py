@@ -231,6 +231,10 @@ class Account:
             self._stale = True
             raise
         self._looked = time.monotonic()
+        if self._is_behind(self._state):
+            # Nobody will read what we write behind a commit that is gone.
+            _log.error("log.own_commits_lost", account=self.id, writer=self._writer.id, written=self._writer.n)
+            self._writer.retire()
 
     @property
     def is_sound(self) -> bool:

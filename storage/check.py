@@ -6,11 +6,14 @@ before, checkpoints and keys are genuine in form.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from storage import checkpoint, objects, paths
 from storage.engine import Engine, Entry, NotFound, after_prefix
-from storage.keyring.objects import Vault, load
+from storage.feeds.message import BYTES_MAX, feed_key, unpack
+from storage.keyring.objects import Vault, load, unpack_public
+from storage.keyring.slots import SlotKind
 from storage.paths import Kind, MalformedName
 from storage.seal import SealError
 
@@ -58,12 +61,24 @@ class Report:
 async def check_store(vault: Vault, report: Report) -> None:
     """Look at every account without its keys.  Raises `EngineError`; an account that cannot be read is an error."""
     engine = vault.engine
+    await _check_feed(vault, report)
     async for account in _accounts(engine, report):
         names = await listed(engine, paths.account_prefix(account), report)
         report.accounts += 1
-        await _check_keys(vault, account, report)
+        await _check_keys(vault, account, report, is_in_use=bool(names[Kind.LOG] or names[Kind.CHECKPOINT]))
         covered = await _check_checkpoints(engine, [*names[Kind.CHECKPOINT], *names[Kind.OLD_CHECKPOINT]], report)
         await _check_log(engine, names[Kind.LOG], covered, report)
+
+
+async def _check_feed(vault: Vault, report: Report) -> None:
+    """Open what nodes tell each other.  Only wakes: what is lost of it costs a moment."""
+    key = feed_key(vault.deployment_key)
+    for entry in (await listed(vault.engine, paths.prefix(Kind.FEED), report))[Kind.FEED]:
+        with suppress(NotFound):  # it went meanwhile, as they do
+            try:
+                unpack(key, entry.key, await vault.engine.get(entry.key, 0, BYTES_MAX + 1))
+            except SealError as error:
+                report.odd(entry.key, str(error))
 
 
 async def _accounts(engine: Engine, report: Report) -> AsyncIterator[str]:
@@ -97,21 +112,26 @@ async def listed(engine: Engine, prefix: str, report: Report) -> dict[Kind, list
     return found
 
 
-async def _check_keys(vault: Vault, account: str, report: Report) -> None:
+async def _check_keys(vault: Vault, account: str, report: Report, *, is_in_use: bool) -> None:
     stored = await load(vault, account)
-    for damaged in stored.damaged:
+    for damaged in [*stored.damaged, *stored.damaged_rings]:
         report.error(damaged.name, str(damaged))
+    if not stored.publics and is_in_use:
+        report.error(f"a/{account}/public", "is missing, though there is a log: nobody is let in, and mail waits")
+        return
     if not stored.publics:
         report.odd(f"a/{account}", "has no public key: its creation did not end, and `account add` begins it anew")
         return
-    try:
-        stored.public(vault.deployment_key)
-    except SealError as error:
-        report.error(error.name, str(error))
+    for name, data in stored.publics.items():
+        try:
+            unpack_public(vault.deployment_key, name, data)
+        except SealError as error:
+            report.error(error.name, str(error))
     if not stored.rings:
         report.error(f"a/{account}", "has no private keys: what was delivered cannot be read")
-    if not stored.living:
-        report.error(f"a/{account}", "no password opens it")
+    if not any(slot.slot.kind is SlotKind.MAIN for slot in stored.living):
+        others = "a recovery key sets a new one" if stored.living else "no password opens it"
+        report.error(f"a/{account}/slot", f"the main password's is missing or damaged: {others}")
 
 
 async def _check_checkpoints(engine: Engine, entries: Iterable[Entry], report: Report) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import msgpack
 
-from storage import blobs, checkpoint, paths
+from storage import blobs, checkpoint, notes, paths
 from storage.account import Account
 from storage.check import Report, listed
 from storage.chunks import Shape
@@ -30,6 +30,7 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
     sizes = {entry.key: entry.size for entries in names.values() for entry in entries}
     report.opened += 1
     roots = [*names[Kind.CHECKPOINT], *names[Kind.OLD_CHECKPOINT]]
+    await _check_notes(engine, account, names[Kind.SEEN], report)
     used_pages = await _check_pages(engine, account, roots, report)
     used: set[str] = set()
     try:
@@ -47,6 +48,16 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
     report.orphans["page"] += sum(entry.key not in used_pages for entry in names[Kind.PAGE])
     for kind in (Kind.BLOB, Kind.PACK):
         report.orphans[kind] += sum(entry.key not in used for entry in names[kind])
+
+
+async def _check_notes(engine: Engine, account: Account, entries: Iterable[Entry], report: Report) -> None:
+    for entry in entries:
+        try:
+            notes.opened(account.id, account.keys.checkpoint, await engine.get(entry.key))
+        except NotFound:
+            continue
+        except SealError as error:
+            report.odd(entry.key, f"{error}; the collector begins anew")
 
 
 async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry], report: Report) -> set[str]:
@@ -77,7 +88,7 @@ async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry
 
 
 def _check_folded(state: State, entries: Iterable[Entry], report: Report) -> None:
-    """Check that every commit that is there was read: each writer's log is, up to the first that does not open."""
+    """Check that every commit that is there was read, and that every commit that a device has seen is there."""
     last: dict[str, int] = {}
     for entry in entries:
         name = paths.parse(entry.key)
@@ -86,6 +97,9 @@ def _check_folded(state: State, entries: Iterable[Entry], report: Report) -> Non
         folded = state.commits.get(writer, 0)
         if folded < n:
             report.error(f"log of writer {writer}", f"opens up to {folded} only, of {n}")
+    for writer, n in state.lacks().items():
+        if last.get(writer, 0) < n:
+            report.error(f"log of writer {writer}", f"ends at {state.commits.get(writer, 0)}; a device has seen {n}")
 
 
 async def _contents(state: State) -> AsyncIterator[tuple[list[Item], dict[str, Content]]]:

@@ -49,13 +49,15 @@ class Follower:
         """Writers whose log ends at an object that is not theirs."""
         self._gaps: dict[str, tuple[int, int]] = {}
         """Where commits are missing, as far as that was said."""
+        self._lost: dict[str, int] = {}
+        """Commits at the ends of logs that devices have seen, and that are nowhere."""
         self._covered: dict[str, dict[str, int] | None] = {}
         """What each listed checkpoint covers; None: it is damaged."""
 
     @property
     def is_sound(self) -> bool:
         """Whether everything that was met could be read: else nothing may be taken for unneeded."""
-        return not self._broken and not self._gaps and None not in self._covered.values()
+        return not (self._broken or self._gaps or self._lost) and None not in self._covered.values()
 
     def wrote(self, name: str, state: State) -> None:
         """Note that *name* is a checkpoint of *state*."""
@@ -70,17 +72,17 @@ class Follower:
 
         Raises `SealError` when no checkpoint opens, `Damaged` when the newest one's pages are missing, `Unavailable`.
         """
-        missing: list[str] = []
+        missing, is_known = list[str](), state is not None
         for _ in range(LOOKS_MAX):
             try:
                 if state is None:
                     state = await self._opened()
-                if await self._look(state):
+                if await self._look(state) and (is_known or await self._is_all_there(state)):
                     return state
             except NotFound as error:
                 _log.info("log.collected_meanwhile", account=self._account, name=error.key)
                 if missing:  # not even a new listing led on from here: pages of our base are gone
-                    state = None
+                    state, is_known = None, False
                 missing.append(error.key)
         if len(missing) == LOOKS_MAX and len(set(missing)) == 1 and paths.parse(missing[0]).kind is paths.Kind.PAGE:
             raise Damaged(f"{missing[0]} is missing")
@@ -133,6 +135,19 @@ class Follower:
             if self._gaps.get(writer) != (known, first):
                 self._gaps[writer] = known, first
                 _log.error("log.commits_missing", account=self._account, writer=writer, after=known, before=first)
+
+    async def _is_all_there(self, state: State) -> bool:
+        """Look for commits that a device has seen and we have not: the store lost the end of a log, or was rolled back.
+
+        A listing is no snapshot, so what is missing is looked for once more.  Return False where that met a gap.
+        """
+        if state.lacks() and not await self._look(state):
+            return False
+        self._lost = {writer: n for writer, n in state.lacks().items() if writer not in self._broken}
+        for writer, n in self._lost.items():
+            known = state.commits.get(writer, 0)
+            _log.error("log.commits_lost", account=self._account, writer=writer, ends_at=known, seen=n)
+        return True
 
     async def _meet(self, state: State, name: str) -> None:
         """Join a checkpoint that knows more than we do, or that our base can better rest on."""

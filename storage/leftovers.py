@@ -6,7 +6,7 @@
 
 from storage import paths
 from storage.engine import Engine, NotFound, after_prefix
-from storage.keyring.claims import CLAIM_MS
+from storage.keyring.claims import CLAIM_MS, claimed_ms
 from storage.paths import Kind, MalformedName
 
 AGE_MS = 60 * 60_000
@@ -47,10 +47,10 @@ class Leftovers:
         stale: list[str] = []
         for entry in await self._engine.list(paths.prefix(Kind.CLAIM, account)):
             try:
-                since = await self._engine.get(entry.key)
+                since_ms = claimed_ms(await self._engine.get(entry.key))
             except NotFound:
                 continue
-            if since.isdigit() and now_ms - int(since) > CLAIM_MS + AGE_MS:
+            if since_ms is not None and now_ms - since_ms > CLAIM_MS + AGE_MS:
                 stale.append(entry.key)
         # Without a public key somebody may be creating the account this moment; he removes what the dead left.
         return stale if stale and await self._engine.list(paths.prefix(Kind.PUBLIC, account), limit=1) else []

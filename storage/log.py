@@ -66,6 +66,10 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._begin()
 
+    def retire(self) -> None:
+        """Write on as another writer; nothing may be under way."""
+        self._begin()
+
     def _begin(self) -> None:
         self.id = self._new_writer()
         self.n = 0

@@ -22,16 +22,23 @@ _log = structlog.get_logger(__name__)
 
 async def read(engine: Engine, account: str, keys: EpochKeys) -> dict[str, int]:
     """Return the notes: full names, and when each was first found unneeded.  None that can be read are none."""
-    name, prefix = paths.seen(account), paths.account_prefix(account)
     try:
-        data = await engine.get(name)
-        noted = msgpack.unpackb(seal.open_of_epoch(keys.of(seal.epoch_of(data), name), name, data))
-        return {prefix + str(rest): int(first) for rest, first in noted.items()}
+        return opened(account, keys, await engine.get(paths.seen(account)))
     except NotFound:
         return {}
-    except (seal.SealError, UnknownEpoch, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+    except seal.SealError as error:
         _log.warning("collector.notes_lost", account=account, error=str(error))
         return {}
+
+
+def opened(account: str, keys: EpochKeys, data: bytes) -> dict[str, int]:
+    """Return what the object says.  Raises `SealError`."""
+    name, prefix = paths.seen(account), paths.account_prefix(account)
+    try:
+        noted = msgpack.unpackb(seal.open_of_epoch(keys.of(seal.epoch_of(data), name), name, data))
+        return {prefix + str(rest): int(first) for rest, first in noted.items()}
+    except (UnknownEpoch, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+        raise seal.SealError(name, f"no notes: {error}") from error
 
 
 async def write(engine: Engine, account: str, keys: EpochKeys, noted: Mapping[str, int]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from storage.base import Base
 from storage.clock import stamp_ms
-from storage.cursor import Cursor, Rid, covers, dominates, whole
+from storage.cursor import Cursor, Rid, covers, dominates, join, whole
 from storage.folders import TRASH, Folders
 from storage.items import Item, Register
 from storage.journal import Journal
@@ -216,6 +216,11 @@ class State:
         return [ViewMade(self.views.held(each.view)) if isinstance(each, ViewMade) else each for each in records]
 
     # -- asking
+
+    def lacks(self) -> dict[str, int]:
+        """Return, by writer, the latest commit that a living view has seen, if it is not folded here."""
+        seen = join(*(view.cursor for _, view in self.views.all()))
+        return {writer: n for writer, (n, place) in seen.items() if place and n > self.commits.get(writer, 0)}
 
     def tells_all(self, folder: str, seen: Cursor) -> bool:
         """Tell whether every removal from *folder* outside *seen* is still known: else its device must begin anew."""

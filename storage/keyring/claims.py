@@ -16,6 +16,7 @@ from storage.keyring.objects import Vault
 from storage.paths import Kind
 
 CLAIM_MS = 10 * 60 * 1000
+DIGITS_MAX = 20
 
 
 class Claimed(Exception):
@@ -54,10 +55,16 @@ async def claim(vault: Vault, account: str) -> Claim:
         raise
 
 
+def claimed_ms(data: bytes) -> int | None:
+    """Return since when a claim stands, in milliseconds since 1970; None for what is no claim."""
+    return int(data) if data.isdigit() and len(data) <= DIGITS_MAX else None
+
+
 async def _stale(vault: Vault, account: str, own: str) -> Sequence[str]:
     claims = [entry.key for entry in await vault.engine.list(paths.prefix(Kind.CLAIM, account))]
     others = [name for name in claims if name != own]
     for data in await vault.engine.get_many(others):
-        if data is not None and data.isdigit() and vault.now_ms() - int(data) < CLAIM_MS:
+        since_ms = None if data is None else claimed_ms(data)
+        if since_ms is not None and vault.now_ms() - since_ms < CLAIM_MS:
             raise Claimed(account)
     return others

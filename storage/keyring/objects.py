@@ -89,7 +89,7 @@ class Stored:
         if not self.publics:
             raise UnknownAccount(self.account)
         name, data = list(self.publics.items())[-1]
-        return _unpack_public(deployment_key, name, data)
+        return unpack_public(deployment_key, name, data)
 
     @property
     def epoch(self) -> int:
@@ -208,7 +208,7 @@ async def read_public(engine: Engine, deployment_key: bytes, account: str) -> Pu
     names = [name for name in listed if _is_ours(name)]
     if not names:
         raise UnknownAccount(account)
-    return _unpack_public(deployment_key, names[-1], await engine.get(names[-1]))
+    return unpack_public(deployment_key, names[-1], await engine.get(names[-1]))
 
 
 def pack_public(deployment_key: bytes, name: str, public: bytes) -> bytes:
@@ -216,7 +216,8 @@ def pack_public(deployment_key: bytes, name: str, public: bytes) -> bytes:
     return _FORMAT + public + _public_mac(deployment_key, name, public)
 
 
-def _unpack_public(deployment_key: bytes, name: str, data: bytes) -> PublicKey:
+def unpack_public(deployment_key: bytes, name: str, data: bytes) -> PublicKey:
+    """Undo `pack_public`.  Raises `SealError` for what the deployment key did not make under this name."""
     public = data[1 : 1 + KEY_BYTES]
     if data[:1] != _FORMAT or not compare_digest(data[1 + KEY_BYTES :], _public_mac(deployment_key, name, public)):
         raise SealError(name, "not a public key made with the deployment key")

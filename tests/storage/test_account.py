@@ -440,3 +440,16 @@ def test_an_account_has_nothing_open_before_its_first_turn() -> None:
     assert isinstance(node.account, Account)
     assert node.account.is_stale
     assert node.account.shed()
+
+
+async def test_who_finds_his_own_commits_gone_writes_on_as_another_writer() -> None:
+    """Behind a commit that is gone nobody reads: what was acknowledged there would be lost at the next start."""
+    node = Node()
+    for item in ("1item", "2item"):
+        await node.commit(mail(item))
+    lost = node.writer.id
+    await node.engine.delete([paths.log(ACCOUNT, lost, 2)])  # as when the store is put back to an older state
+    assert node.account.shed()
+    await node.commit(mail("3item"))
+    assert node.writer.id != lost
+    assert set(await Node(node.engine).rows()) == {"1item", "3item"}
