@@ -115,7 +115,7 @@ async def _contents(state: State) -> AsyncIterator[tuple[list[Item], dict[str, C
 
 async def _items(state: State) -> AsyncIterator[Item]:
     async for item in state.base.items():
-        if item.id not in state.touched:
+        if item.exists and item.id not in state.touched:
             yield item
     for item in list(state.touched.values()):
         if item.exists:

@@ -74,6 +74,21 @@ _FEEDS: Mapping[str, Callable[[Settings, Engine, bytes], Feed]] = {
 }
 
 
+async def open_engine(settings: Settings, *, is_probed: bool = True) -> Engine:
+    """Open the engine alone; *is_probed* False: without the test that writes to it.
+
+    Raises `SettingError`, `UnsafeFile`, `EngineRefused`, `EngineError`.
+    """
+    engine = await _ENGINES[settings.engine](settings)
+    try:
+        if is_probed:
+            await probe(engine)
+    except BaseException:
+        await engine.close()
+        raise
+    return engine
+
+
 async def open_store(settings: Settings) -> Store:
     """Open the store; made after any fork, in the loop that uses it.  An engine that breaks its laws is refused.
 
@@ -81,9 +96,8 @@ async def open_store(settings: Settings) -> Store:
     """
     deployment_key = read_deployment_key(settings.deployment_key_file)
     directory = _DIRECTORIES[settings.directory](settings)
-    engine = await _ENGINES[settings.engine](settings)
+    engine = await open_engine(settings)
     try:
-        await probe(engine)
         feed = _feed(settings, engine, deployment_key)
     except BaseException:
         await engine.close()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from eas.cli import account, check, demo, device, export, import_, init, serve, undelete, wbxml
+from eas.cli import account, check, collect, copy_store, demo, device, export, import_, init, serve, undelete, wbxml
 from eas.run.explained import EXPLAINED, explain
 from lmtp import cli as lmtp_cli
 from storage.logs import set_up_logging
@@ -34,7 +34,21 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     subparsers = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (init, serve, lmtp_cli, account, device, export, import_, undelete, check, demo, wbxml):
+    for module in (
+        init,
+        serve,
+        lmtp_cli,
+        account,
+        device,
+        export,
+        import_,
+        undelete,
+        check,
+        collect,
+        copy_store,
+        demo,
+        wbxml,
+    ):
         module.add_parser(subparsers)
     return whole
 

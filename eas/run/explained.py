@@ -7,6 +7,7 @@ from eas.run.packages import ForeignPackage
 from eas.transfer.destinations import TooManyFolders
 from eas.transfer.source import SourceFailed
 from eas.transfer.target import TargetFailed
+from storage.copying import OtherStore
 from storage.directories.accounts_file import AddressTaken
 from storage.engine import EngineError
 from storage.errors import DirectoryUnavailable, QuotaExceeded, UnknownAddress
@@ -52,6 +53,7 @@ _SAY_THEMSELVES = (
     EngineError,
     ForeignPackage,
     Mistake,
+    OtherStore,
     QuotaExceeded,
     SealError,
     SettingError,

@@ -438,6 +438,8 @@ def test_a_store_that_cannot_be_read_is_told_in_one_line(site: Run, config: Path
                 "export",
                 "import",
                 "undelete",
+                "collect",
+                "copy-store",
                 "check",
                 "demo",
                 "wbxml",
