@@ -1,7 +1,7 @@
 """A collector that hurries: `python -m tests.soak.collecting CONFIG ADDRESS …`; it is given the passwords, a line each.
 
 It passes over the accounts again and again, beside the nodes, with graces of seconds instead of hours and a checkpoint
-each time, and writes a line of JSON for what went.
+each time, gives back the space of packs, and writes a line of JSON for what went.
 """
 
 import asyncio
@@ -46,6 +46,8 @@ async def _collect(config: Path, passwords: dict[str, str]) -> None:
     accounts = [(await store.unlock(name, word))[0] for name, word in passwords.items()]
     while not is_over.is_set():
         await _pass_over(store, accounts)
+        with suppress(EngineError):
+            print(json.dumps({"bytes of packs given back": await store.compact()}), flush=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_SECONDS):
                 await is_over.wait()
