@@ -31,7 +31,7 @@ async def judge(plan: Plan, nodes: Sequence[Node], phones: Sequence[Phone], ledg
         async with fresh:
             try:
                 await _catch_up([*own, fresh])
-                _compare(account, [*own, fresh], ledger, seen)
+                compare(account, [*own, fresh], ledger, seen)
                 await _open_some(Random(f"{plan.seed} {account}"), fresh, ledger, seen)
             except (Fault, AssertionError) as error:
                 seen.fault(f"u{account} at the end: {error!r}")
@@ -63,7 +63,8 @@ def _held(phone: Phone) -> Held:
     }
 
 
-def _compare(account: int, phones: Sequence[Phone], ledger: Ledger, seen: Seen) -> None:
+def compare(account: int, phones: Sequence[Phone], ledger: Ledger, seen: Seen) -> None:
+    """Compare what *phones* of an account hold with each other, and with the *ledger*."""
     held = [_held(phone) for phone in phones]
     for phone, each in zip(phones, held, strict=True):
         if each != held[-1]:
