@@ -1,17 +1,20 @@
 """A store: engine, directory, keys, feed and clock of one process, and the accounts that are open in it."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+import structlog
+
 from storage import log, objects, paths
 from storage.account import Account, AccountKeys, Identity
 from storage.clock import Clock
 from storage.delivery import Delivery
 from storage.directories.directory import Directory, Mailbox
-from storage.engine import Compacting, Engine
+from storage.engine import Compacting, Engine, EngineError
 from storage.errors import UnknownAddress
 from storage.feeds.feed import Feed, News
 from storage.keyring import keys
@@ -19,9 +22,16 @@ from storage.keyring.app_passwords import find_app_slot
 from storage.keyring.creation import NewKeys, create_account_keys
 from storage.keyring.objects import UnknownAccount, Vault, load
 from storage.keyring.passwords import spend_as_unlock
+from storage.keyring.rotation import retirable, retire
 from storage.keyring.slots import SlotKind
 from storage.records import Record
+from storage.seal import SealError
 from storage.verified import VerifyingDirectory, unlock_verified
+
+RETIRE_EVERY_MS = 24 * 3600 * 1000
+"""How often it is looked whether keys of old epochs can go, of an account that has some."""
+
+_log = structlog.get_logger(__name__)
 
 
 def wall_ms() -> int:
@@ -54,6 +64,8 @@ class Store:
     delivery: Delivery = field(init=False)
     accounts: dict[str, Account] = field(default_factory=dict)
     """The accounts that are open, by id."""
+    _retired: dict[str, int] = field(default_factory=dict)
+    _retiring: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.now_ms)
@@ -90,7 +102,9 @@ class Store:
                 continue
             except (UnknownAccount, UnknownAddress):  # without keys yet; or gone from the directory just now
                 continue
-            return self._open(mailbox, unlocked), unlocked
+            account = self._open(mailbox, unlocked)
+            self._retire(unlocked)
+            return account, unlocked
         if not has_tried:
             await spend_as_unlock(self.vault)
         raise keys.WrongPassword(login)
@@ -134,6 +148,24 @@ class Store:
         account.identity = identity
         return account
 
+    def _retire(self, unlocked: keys.Unlocked) -> None:
+        """Let keys of epochs go of which nothing is left, beside what whoever logged in came for; once a day."""
+        now_ms = self.now_ms()
+        is_due = now_ms - self._retired.get(unlocked.account, 0) >= RETIRE_EVERY_MS
+        if is_due and retirable(unlocked.ring, now_ms):
+            self._retired[unlocked.account] = now_ms
+            task = asyncio.create_task(self._retire_now(unlocked))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _retire_now(self, unlocked: keys.Unlocked) -> None:
+        try:
+            gone = await retire(self.vault, unlocked)
+        except (keys.KeysChanged, SealError, EngineError) as error:  # another day, then
+            _log.warning("keys.not_retired", account=unlocked.account, error=repr(error))
+        else:
+            _log.info("keys.retired", account=unlocked.account, epochs=gone)
+
     def _account(self, account_id: str, identity: Identity, account_keys: AccountKeys) -> Account:
         def make(name: str, header: objects.Header, when: int, records: Sequence[Record]) -> bytes:
             return objects.make_own(name, account_keys.log.log, header, when, records)
@@ -162,6 +194,9 @@ class Store:
 
     async def close(self) -> None:
         """Finish what is under way and close everything."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         await self.delivery.close()
         if isinstance(self.directory, VerifyingDirectory):
             await self.directory.close()

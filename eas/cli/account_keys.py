@@ -94,7 +94,7 @@ async def _rotate(arguments: argparse.Namespace, _settings: AllSettings, store: 
     print(f"{mailbox.address} has new keys, of epoch {rotated.unlocked.epoch}; all passwords go on opening it")
     print("What is stored already is sealed with them bit by bit, as it is written anew.")
     for slot_id in rotated.left_out:
-        print(f"left out: slot {slot_id}, which no owner of the account made")
+        print(f"left out: slot {slot_id}, which somebody forged or put back; it opens nothing")
 
 
 async def _show_keys(arguments: argparse.Namespace, _settings: AllSettings, store: Store) -> None:

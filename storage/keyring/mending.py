@@ -2,11 +2,12 @@
 
 - The ring is of a newer epoch than the public key: whoever changed it died in between.  The public key is published;
   everybody writes the same object under the same name.
-- A slot came while the master key was being changed, and nothing was sealed to it: the ring is written anew.
+- A slot came while the master key was being changed, and nothing was sealed to it: the ring is written anew.  Not so
+  for a slot that is older: whoever may write to the bucket has put back one that was revoked or changed before.
 - Superseded rings and public keys are removed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import structlog
@@ -15,9 +16,11 @@ from storage import paths
 from storage.engine import EngineError
 from storage.keyring.objects import Stored, StoredSlot, Vault, pack_public
 from storage.keyring.rings import Ring, pack_ring
-from storage.keyring.slots import has_proof
+from storage.keyring.slots import Slot, has_proof
 from storage.paths import Version
 
+LATE_MS = 10 * 60 * 1000
+"""How much older a slot may be than the end of its epoch, if it is to have come during the change."""
 PUBLISHED_TAG = "00000000"
 """Of the versions of public keys that follow the first: whoever publishes one writes the same."""
 
@@ -30,7 +33,7 @@ async def mend(vault: Vault, stored: Stored, ring: Ring) -> None:
         if stored.public(vault.deployment_key).epoch < ring.newest.number:
             _log.warning("keys.public_key_published", account=stored.account, epoch=ring.newest.number)
             await publish(vault, stored.account, ring)
-        await seal_to_latecomers(vault, stored, ring)
+        await seal_to_latecomers(vault, stored, ring, lambda slot: _came_during_a_change(slot, ring))
         if len(stored.ring_names) > 1 or len(stored.publics) > 1:
             await vault.engine.delete(superseded(stored, ring))
 
@@ -56,13 +59,20 @@ def proven_heirs(stored: Stored, ring: Ring) -> Iterator[StoredSlot]:
             _log.error("keys.slot_without_proof", account=stored.account, slot=candidate.slot.id)
 
 
-async def seal_to_latecomers(vault: Vault, stored: Stored, ring: Ring) -> None:
+def _came_during_a_change(slot: Slot, ring: Ring) -> bool:
+    """Say whether a slot is about as old as the end of its epoch; an older one was put back by somebody."""
+    ended_ms = next((one.until_ms for one in ring.epochs if one.number == slot.epoch), None)
+    return ended_ms is not None and slot.created_ms > ended_ms - LATE_MS
+
+
+async def seal_to_latecomers(vault: Vault, stored: Stored, ring: Ring, is_late: Callable[[Slot], bool]) -> None:
     """Seal the newest master to slots that came while it was made.
 
     What was sealed to others stays: one of them may be an older version of a slot, and count again in a moment.
     """
     known = stored.ring().heirs.keys()
-    late = [slot.slot.public for slot in proven_heirs(stored, ring) if slot.slot.public not in known]
+    unknown = [one.slot for one in proven_heirs(stored, ring) if one.slot.public not in known]
+    late = [slot.public for slot in unknown if is_late(slot)]
     if late:
         _log.warning("keys.sealed_to_a_late_password", account=stored.account, slots=len(late))
         await write_ring(vault, stored, ring, [*known, *late])

@@ -22,7 +22,7 @@ from storage.epochs import EPOCH_MAX
 from storage.keyring.claims import Claimed, claim
 from storage.keyring.keys import KeysChanged, Unlocked
 from storage.keyring.mending import proven_heirs, publish, seal_to_latecomers, superseded, write_ring
-from storage.keyring.objects import Stored, Vault, load
+from storage.keyring.objects import Stored, StoredSlot, Vault, load
 from storage.keyring.rings import Epoch, Ring, open_ring
 from storage.paths import Kind
 from storage.seal import SealError, epoch_of, new_key, new_key_pair
@@ -44,7 +44,7 @@ class Rotated:
     unlocked: Unlocked
     """With the new keys."""
     left_out: list[str]
-    """Slots that get nothing, since no owner of the master key made them: revoke them."""
+    """Slots that get nothing: no owner of the master key made them, or they were put back.  Revoke them."""
 
 
 async def rotate(vault: Vault, unlocked: Unlocked) -> Rotated:
@@ -58,7 +58,7 @@ async def rotate(vault: Vault, unlocked: Unlocked) -> Rotated:
     try:
         stored = await load(vault, unlocked.account)
         ring = _next(vault, _current(stored, unlocked))
-        heirs = list(proven_heirs(stored, ring))
+        heirs = [slot for slot in proven_heirs(stored, ring) if _is_known(stored, slot)]
         left_out = sorted({slot.slot.id for slot in stored.living} - {slot.slot.id for slot in heirs})
         own.must_hold(vault)
     except (KeysChanged, TooManyEpochs, Claimed, SealError, EngineError):
@@ -67,10 +67,10 @@ async def rotate(vault: Vault, unlocked: Unlocked) -> Rotated:
     # From here on the claim stays if the outcome is unknown.
     name = await write_ring(vault, stored, ring, [slot.slot.public for slot in heirs])
     # Slots that came between our look and our write; who comes later sees our ring.
-    stored = await load(vault, unlocked.account)
+    seen, stored = {slot.slot.public for slot in stored.living}, await load(vault, unlocked.account)
     if stored.ring().name != name:
         raise KeysChanged(unlocked.account)
-    await seal_to_latecomers(vault, stored, ring)
+    await seal_to_latecomers(vault, stored, ring, lambda slot: slot.public not in seen)
     await publish(vault, unlocked.account, ring)
     await vault.engine.delete(superseded(await load(vault, unlocked.account), ring))
     await own.give_up(vault)
@@ -83,6 +83,12 @@ def _current(stored: Stored, unlocked: Unlocked) -> Ring:
     if found.epoch != unlocked.epoch:
         raise KeysChanged(unlocked.account)
     return open_ring(found, unlocked.master)
+
+
+def _is_known(stored: Stored, slot: StoredSlot) -> bool:
+    """Say whether a slot is of the current epoch or an heir of it; another one was put back by somebody."""
+    found = stored.ring()
+    return slot.slot.epoch == found.epoch or slot.slot.public in found.heirs
 
 
 def _next(vault: Vault, ring: Ring) -> Ring:
@@ -118,7 +124,8 @@ async def retire(vault: Vault, unlocked: Unlocked) -> list[int]:
     gone = [one.number for one in retirable(ring, vault.now_ms()) if one.number not in in_use]
     if gone:
         left = replace(ring, epochs=tuple(one for one in ring.epochs if one.number not in gone))
-        await write_ring(vault, stored, left, [slot.slot.public for slot in proven_heirs(stored, left)])
+        heirs = [slot.slot.public for slot in proven_heirs(stored, left) if _is_known(stored, slot)]
+        await write_ring(vault, stored, left, heirs)
         await vault.engine.delete([one.name for one in stored.rings])
     return gone
 

@@ -20,6 +20,7 @@ from storage.keyring.keys import (
     revoke,
     unlock,
 )
+from storage.keyring.mending import LATE_MS
 from storage.keyring.objects import load, pack_public, read_public
 from storage.keyring.passwords import make_slot
 from storage.keyring.rings import Epoch, Ring, pack_ring, read_ring
@@ -258,7 +259,9 @@ async def test_a_slot_that_arrives_late_is_sealed_to_by_the_next_unlock(home: Ho
     late = await make_slot(
         home.vault, name, SlotKind.APP, b"another", SECRET, unlocked.ring.newest, note=("tablet", "")
     )
+    home.wall.ms += LATE_MS - 1
     await rotate(home.vault, unlocked)
+    home.wall.ms += 10 * LATE_MS
     home.objects.put(name, late)
     with pytest.raises(SealError, match="use another one, once"):
         await unlock(home.twin().vault, ACCOUNT, "another", [SECRET], "tablet")
@@ -420,6 +423,34 @@ def _as_first_written(name: str, data: bytes, master: bytes) -> bytes:
     proof = keyed_hash(derive(master, "slot"), name.encode(), short, size=32)
     body = b"\x01" + proof + short
     return body + keyed_hash(derive(DEPLOYMENT_KEY, "slot"), name.encode(), body, size=32)
+
+
+@pytest.mark.parametrize("change", ["revoked", "changed"])
+async def test_a_slot_that_is_put_back_from_before_a_new_master_is_refused_and_named(home: Home, change: str) -> None:
+    """Whoever may write to the bucket can undo a revocation, but not one that a new master key followed."""
+    old = {name: home.objects.contents[name] for name in home.names(Kind.SLOT)}
+    unlocked = await home.main()
+    home.wall.ms += LATE_MS
+    if change == "revoked":
+        await revoke(home.vault, ACCOUNT, (await home.app()).slot_id)
+    else:
+        await change_password(home.vault, unlocked, "a new one", SECRET)
+    after = await rotate(home.vault, unlocked)
+    await home.engine().delete(home.names(Kind.SLOT))
+    for name, data in old.items():
+        home.objects.put(name, data)
+    slots = (await load(home.vault, ACCOUNT)).slots
+    app = next(slot.name for slot in slots.values() if slot.slot.kind is SlotKind.APP)
+    main = next(slot.name for slot in slots.values() if slot.slot.kind is SlotKind.MAIN)
+    assert (app if change == "revoked" else main) in old
+    for _ in range(2):
+        with pytest.raises(SealError, match=f"a/{ACCOUNT}/ring/"):
+            await (home.app() if change == "revoked" else home.main())
+        assert (await home.recovery()).ring == after.unlocked.ring  # which mends, but not this
+    again = await rotate(home.vault, await home.recovery())
+    assert again.left_out == [paths.parse(app if change == "revoked" else main).id]
+    with pytest.raises(SealError, match=f"a/{ACCOUNT}/ring/"):
+        await (home.app() if change == "revoked" else home.main())
 
 
 # The end of an epoch
