@@ -24,7 +24,7 @@ from storage.contents import Contents
 from storage.engine import Engine, EngineError, NotFound, Unavailable
 from storage.epochs import FIRST_EPOCH, EpochKeys, StaleKeys, UnknownEpoch
 from storage.follower import Follower
-from storage.pages import PageRef
+from storage.pages import NOTHING, Moved, PageRef
 from storage.records import Content, MarkMade, Record, Value
 from storage.state import Commit, State
 
@@ -312,13 +312,14 @@ class Account:
             async with self.turn():
                 await self.write_checkpoint()
 
-    async def write_checkpoint(self) -> None:
-        """Write a checkpoint of what is folded; inside a turn."""
+    async def write_checkpoint(self, moved: Mapping[str, Moved] = NOTHING) -> None:
+        """Write a checkpoint of what is folded; inside a turn.  *moved*: contents, by item, that lie in packs now."""
         assert self._state is not None  # noqa: S101  # a turn has it
         assert self._turn.locked()  # noqa: S101
         if self._state.views.marks.is_due(head := self._state.head):
             await self.commit([MarkMade(head)])
-        name = await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, self._clock.tick())
+        now = self._clock.tick()
+        name = await checkpoint.write(self._engine, self.id, self.keys.checkpoint, self._state, now, moved)
         self._follower.wrote(name, self._state)
         self._has_new_keys = False
 

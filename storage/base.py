@@ -8,12 +8,12 @@ import heapq
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from storage.epochs import FIRST_EPOCH
 from storage.items import Item
 from storage.pages import (
+    NOTHING,
     ContentPage,
     Moved,
     Page,
@@ -39,8 +39,6 @@ CACHED_BYTES_MAX = 16 << 20
 
 RENEWED_PAGES_MAX = 16
 """Pages of an older key epoch that one checkpoint seals anew, besides those that change anyway."""
-NOTHING: Mapping[str, Moved] = MappingProxyType({})
-
 _T = TypeVar("_T")
 
 
@@ -87,7 +85,11 @@ class Base:
 
     async def whole_page(self, ref: PageRef) -> tuple[Page, ContentPage]:
         """Return a page's rows and contents past the cache: a walk over all would push out what is in use."""
-        return unpack_page(await self._sealed.read(ref.rows)), unpack_contents(await self._sealed.read(ref.contents))
+        return unpack_page(await self._sealed.read(ref.rows)), await self.contents_of(ref.contents)
+
+    async def contents_of(self, name: str) -> ContentPage:
+        """Return the page of contents of that name, past the cache, too."""
+        return unpack_contents(await self._sealed.read(name))
 
     def _cached(self, name: str) -> Page | ContentPage | None:
         page = self._pages.get(name)
@@ -229,7 +231,8 @@ class Base:
         is_last = at >= len(self.refs) - 1
         fresh = {item_id: pack_one(contents[item_id]) for item_id in ids if item_id in contents}
         fits = len(split(list(map(len, rows)), is_last=is_last)) == 1
-        if old and not fresh and not moved and old.epoch == epoch and fits:
+        is_purged = len(ordered) < len(items)  # then what is left of contents goes, too
+        if old and not fresh and not moved and not is_purged and old.epoch == epoch and fits:
             name = await self._sealed.write_page(pack_page(ordered, rows))
             return [describe(ordered, min(old.first, ordered[0].id), name, old.contents, epoch)]
         packed = with_places({**((await self._contents(old)).packed if old else {}), **fresh}, moved)

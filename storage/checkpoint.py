@@ -17,13 +17,13 @@ from typing import Any
 import msgpack
 
 from storage import paths, seal
-from storage.base import NOTHING, Base
+from storage.base import Base
 from storage.engine import Engine, Unavailable
 from storage.epochs import FIRST_EPOCH, EpochKeys, UnknownEpoch
 from storage.folders import Folders
 from storage.items import pack_register, unpack_register
 from storage.journal import Journal
-from storage.pages import NOWHERE, Moved, PageRef, pack_ref
+from storage.pages import NOTHING, NOWHERE, Moved, PageRef, pack_ref
 from storage.sends import Sends
 from storage.state import Devices, State
 from storage.views import Views
@@ -213,7 +213,7 @@ async def write(
         state.purged,
         state.views.pack_marks(),
     ]
-    name = paths.checkpoint(account, f"{now:016x}{paths.new_id()}")
+    name = paths.checkpoint(account, f"{max(now, _time_of(state.root) + 1):016x}{paths.new_id()}")
     used = sum(ref.size_bytes for ref in base.refs)
     items = sum(ref.count - ref.folders.get(NOWHERE, 0) for ref in base.refs)
     header = Clear(used, items, state.commits, keys.epoch).pack()
@@ -224,6 +224,11 @@ async def write(
     state.rest_on(base, name, state.commits)
     state.journal, state.touched, state.fresh = journal, {}, {}
     return name
+
+
+def _time_of(root: str) -> int:
+    """Return the time in a checkpoint's name: of two that cover the same the later stays, so a successor is later."""
+    return int(paths.parse(root).id[:16], 16) if root else 0
 
 
 def _sealed_name(name: str, header: bytes) -> str:

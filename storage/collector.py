@@ -5,7 +5,8 @@ What goes, and why nobody misses it (`unneeded.py` finds it):
 - a *checkpoint* that a kept one covers: readers join, so the kept one says all that it said;
 - a *commit* that every kept checkpoint covers: whoever has not folded it finds it in the checkpoints that the same
   listing shows behind the log;
-- a *page* that no kept checkpoint names; a *content* that no row names, or whose item was removed `removed_ms` ago.
+- a *page* that no kept checkpoint names; a *content* that no row names, or whose item was removed `removed_ms` ago, or
+  that lies in a pack by now (`packing.py`); a *pack* of which the same is true.
 
 Nobody is asked before, so time does what a lock would: a thing goes only if an earlier pass, at least a grace before,
 had found it unneeded already.  Within that time every node has looked at the log (`account.LOOK_SECONDS`), and whoever
@@ -22,9 +23,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from storage import notes, paths, purging, unneeded
+from storage import notes, packing, paths, purging, unneeded
 from storage.account import Account
-from storage.engine import Damaged, Engine, NotFound
+from storage.engine import Compacting, Damaged, Engine, NotFound
 from storage.pages import PageRef
 from storage.paths import Kind
 from storage.seal import SealError
@@ -47,6 +48,8 @@ class Grace:
     """Of pages and contents."""
     removed_ms: int = purging.REMOVED_MS
     """Of a removed item, since its removal; its content then waits for `orphan_ms`, like any."""
+    packed_ms: int = packing.AGE_MS
+    """Of small contents, before they are put into packs."""
     idle_ms: int = purging.IDLE_MS
     """After so long a silence a device is no longer waited for with what it was not told."""
 
@@ -67,6 +70,8 @@ class Collected:
     waiting: Counter[str] = field(default_factory=Counter)
     waiting_bytes: int = 0
     purged_rows: int = 0
+    packed: int = 0
+    """Contents that were moved into packs."""
     refused: list[str] = field(default_factory=list)
     """Accounts of which something could not be read, so that nothing was removed: `petitbleu check` says more."""
 
@@ -77,6 +82,7 @@ class Collected:
         self.size_bytes += other.size_bytes
         self.waiting_bytes += other.waiting_bytes
         self.purged_rows += other.purged_rows
+        self.packed += other.packed
         self.refused += other.refused
 
 
@@ -90,7 +96,8 @@ async def collect(
     grace: Grace = GRACE,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Collected:
-    """Pass over *account* once.  *is_deep*: purge rows, and look at pages and contents, too; else at the log alone.
+    """Pass over *account* once.  *is_deep*: purge rows, look at pages and contents, too, and pack
+    what is small and old; else look at the log alone.
 
     *progress* hears how many of the objects to be removed are.  Raises `EngineError`; what was removed by then is none
     the worse for it.
@@ -99,7 +106,7 @@ async def collect(
     try:
         state = await _looked_at(account, now_ms, done, grace, is_dry=is_dry, is_deep=is_deep)
         found = await unneeded.listed(engine, _prefix(account.id, is_deep=is_deep))
-        names = await _unneeded(engine, account, state, found, now_ms - grace.removed_ms, is_deep=is_deep)
+        names, dead = await _unneeded(engine, account, state, found, now_ms - grace.removed_ms, is_deep=is_deep)
     except (SealError, NotFound, Damaged) as error:
         _log.warning("collector.refused", account=account.id, error=str(error))
         done.refused.append(account.id)
@@ -116,6 +123,8 @@ async def collect(
         left = {name: at for name, at in first.items() if name not in set(due)}
         if left != noted:
             await notes.write(engine, account.id, account.keys.checkpoint, left)
+        if is_deep and not isinstance(engine, Compacting):  # which keeps small objects together by itself
+            done.packed = await packing.pack(engine, account, now_ms - grace.packed_ms, dead)
     return done
 
 
@@ -142,17 +151,22 @@ async def _looked_at(
 
 async def _unneeded(
     engine: Engine, account: Account, state: State, found: Listed, removed_before_ms: int, *, is_deep: bool
-) -> set[str]:
-    """Return what nobody needs.  Raises `NotFound`, `SealError` where what is kept is not whole."""
+) -> tuple[set[str], set[str]]:
+    """Return what nobody needs, and the packs that are half dead.
+
+    Raises `NotFound`, `SealError` where what is kept is not whole.
+    """
     roots = await Roots.read(engine, found)
     refs: list[PageRef] = []
     for name in roots.kept:  # opened, each of them: what is kept stands for what goes
         refs += await account.refs_of(name)
     names = roots.superseded | roots.covered(found)
-    if is_deep:
-        names |= unneeded.unnamed_pages(account.id, found, refs)
-        names |= await unneeded.unnamed_blobs(state, found, removed_before_ms)
-    return names
+    if not is_deep:
+        return names, set()
+    names |= unneeded.unnamed_pages(account.id, found, refs)
+    contents = await unneeded.contents(account.id, state, refs, found, removed_before_ms)
+    packs = {name.id: found.sizes[text] for text, name in found.of(Kind.PACK).items()}
+    return names | contents.unnamed, packing.half_dead(packs, contents.live_bytes)
 
 
 def _count(done: Collected, name: str, size_bytes: int, *, is_due: bool) -> None:

@@ -154,7 +154,8 @@ class Follower:
         try:
             clear = await checkpoint.fetch_clear(self._engine, name)
             covered, rooted = whole(clear.commits), whole(state.rooted)
-            is_better_base = covered != rooted and dominates(covered, rooted)
+            # Of two that cover the same the later one stays, and says better where contents lie.
+            is_better_base = dominates(covered, rooted) and (covered != rooted or name > state.root)
             if is_better_base or not dominates(whole(state.commits), covered):
                 await self._join_whole(state, name)
             self._covered[name] = clear.commits

@@ -15,12 +15,14 @@ written anew: what is still named moves into other packs.
 """
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from storage import chunks, paths, seal
+from storage.account import Account
 from storage.base import Base
 from storage.engine import Damaged, Engine, NotFound
 from storage.pages import NOWHERE, Moved
@@ -36,6 +38,10 @@ BLOBS_MIN = 32
 AGE_MS = 24 * 3_600_000
 """Younger mail is often read, moved and removed: it lies by itself."""
 READ_AT_ONCE = 64
+PACKS_AT_ONCE = 8
+"""After so many a checkpoint names them: what was moved is kept in memory until then."""
+LATE_SECONDS = 3600.0
+"""Packs that were begun longer ago are left to the collector."""
 
 
 class Candidate(NamedTuple):
@@ -51,7 +57,8 @@ class Candidate(NamedTuple):
 class Planner:
     """Decides what goes together, given contents page by page, the newest page first."""
 
-    now_ms: int
+    before_ms: int
+    """Of mail that came later nothing is chosen."""
     dead: Collection[str] = ()
     """Packs that are to be emptied."""
     _waiting: dict[str, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
@@ -60,7 +67,7 @@ class Planner:
     def offer(self, folder: str, floor: Floor, content: Content) -> list[Candidate]:
         """Consider a content of *folder*; return what makes a full pack, or nothing yet."""
         if content.location is None:
-            if folder == NOWHERE or floor.date_ms > self.now_ms - AGE_MS:
+            if folder == NOWHERE or floor.date_ms > self.before_ms:
                 return []
         elif content.location.pack not in self.dead:
             return []
@@ -94,9 +101,11 @@ def _in_order(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda candidate: candidate.floor, reverse=True)
 
 
-async def plan(base: Base, skip: Collection[str], now_ms: int, dead: Collection[str]) -> AsyncIterator[list[Candidate]]:
+async def plan(
+    base: Base, skip: Collection[str], before_ms: int, dead: Collection[str]
+) -> AsyncIterator[list[Candidate]]:
     """Yield what is to be moved, a pack at a time; nothing of the items in *skip*.  Reads every page of *base*."""
-    planner = Planner(now_ms, dead)
+    planner = Planner(before_ms, dead)
     for ref in reversed(base.refs):
         page, contents = await base.whole_page(ref)
         for item_id, date_ms, folder in zip(page.ids[::-1], page.dates[::-1], page.folders[::-1], strict=True):
@@ -114,6 +123,39 @@ def half_dead(sizes: Mapping[str, int], live_bytes: Mapping[str, int]) -> set[st
     Those of which nothing is named are not among them: nothing is to be moved out of them.
     """
     return {pack for pack, size in sizes.items() if 0 < live_bytes.get(pack, 0) <= size // 2}
+
+
+async def pack(engine: Engine, account: Account, before_ms: int, dead: Collection[str] = ()) -> int:
+    """Put into packs what is small and came before that time, and what is left in the packs *dead*; say how many.
+
+    Cost: every page, twice every blob that moves, and a checkpoint for `PACKS_AT_ONCE` packs.  Takes the turn for
+    those alone.  Raises `EngineError`, `SealError`; what was moved by then is moved.
+    """
+    async with account.turn() as state:
+        base, skip = state.base, set(state.touched)
+    count, packs, moved, began = 0, 0, dict[str, Moved](), _seconds()
+    async for candidates in plan(base, skip, before_ms, dead):
+        moved |= await write(engine, account.id, candidates)
+        packs += 1
+        if packs % PACKS_AT_ONCE == 0:
+            count += await _name(account, moved, began)
+            moved, began = {}, _seconds()
+    return count + await _name(account, moved, began)
+
+
+async def _name(account: Account, moved: Mapping[str, Moved], began: float) -> int:
+    """Let a checkpoint say where *moved* contents lie, unless their packs may have been taken for orphans by now."""
+    if not moved:
+        return 0
+    async with account.turn():
+        if _seconds() - began > LATE_SECONDS:
+            return 0
+        await account.write_checkpoint(moved)
+    return len(moved)
+
+
+def _seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)  # which goes on while the machine is suspended
 
 
 async def write(engine: Engine, account: str, candidates: Sequence[Candidate]) -> dict[str, Moved]:

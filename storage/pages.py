@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgpack
@@ -107,6 +108,9 @@ class Moved(NamedTuple):
 
     blob: str
     location: Location
+
+
+NOTHING: Mapping[str, Moved] = MappingProxyType({})
 
 
 class ContentPage:

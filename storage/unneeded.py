@@ -1,9 +1,10 @@
 """What in an account no reader needs, found in one listing of its objects; `collector.py` says when it goes."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage import checkpoint, paths, purging
+from storage import blobs, checkpoint, chunks, paths, purging
 from storage.cursor import dominates, whole
 from storage.engine import Engine, NotFound
 from storage.pages import NOWHERE, PageRef
@@ -94,16 +95,36 @@ def unnamed_pages(account: str, found: Listed, refs: Iterable[PageRef]) -> set[s
     return found.of(Kind.PAGE).keys() - named
 
 
-async def unnamed_blobs(state: State, found: Listed, removed_before_ms: int) -> set[str]:
-    """Return the contents that no row of *state* names; those of items removed before that time count as unnamed.
+@dataclass(slots=True)
+class Contents:
+    """Where contents lie that somebody may ask for."""
 
-    Reads every page of the account, one at a time.
+    unnamed: set[str]
+    """Blobs and packs of which nobody does."""
+    live_bytes: Counter[str] = field(default_factory=Counter)
+    """How much of each pack is asked for, by id."""
+
+
+async def contents(
+    account: str, state: State, refs: Iterable[PageRef], found: Listed, removed_before_ms: int
+) -> Contents:
+    """Return what rows of *state*, and the pages *refs* of whatever checkpoint, say of contents.
+
+    Rows of items that were removed before that time do not count.  Reads every page, one at a time.
     """
-    left = {name.id: text for text, name in found.of(Kind.BLOB).items()}
-    async for contents in _contents(state, removed_before_ms):
-        for content in contents:
-            left.pop(content.blob, None)
-    return set(left.values())
+    seen = Contents({*found.of(Kind.BLOB, Kind.PACK)})
+    async for named in _contents(state, removed_before_ms):
+        for content in named:
+            seen.unnamed.discard(blobs.object_of(account, content)[0])
+            if content.location is not None:
+                seen.live_bytes[content.location.pack] += chunks.Shape.unpack(content.shape).sealed_bytes
+    # Another node's checkpoint may say that they lie elsewhere, and whoever reads by it is not to be led astray.
+    for name in {ref.contents for ref in refs} - {ref.contents for ref in state.base.refs}:
+        page = await state.base.contents_of(name)
+        for item_id in page.packed:
+            if (told := page.find(item_id)) is not None:
+                seen.unnamed.discard(blobs.object_of(account, told)[0])
+    return seen
 
 
 async def _contents(state: State, removed_before_ms: int) -> AsyncIterator[Sequence[Content]]:

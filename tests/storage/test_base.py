@@ -173,6 +173,13 @@ async def test_a_moved_content_rewrites_one_page_of_contents_and_no_rows() -> No
     assert (await Base(sealed).merge({}, {}, moved)).refs == []
 
 
+async def test_a_purged_row_takes_its_content_along() -> None:
+    base = await built(3)
+    merged = await base.merge({"0001": Item("0001")}, {})
+    assert merged.count == 2
+    assert (await merged.contents(["0000", "0001", "0002"])).keys() == {"0000", "0002"}
+
+
 async def test_new_mail_touches_the_last_page_alone() -> None:
     base = await built(2 * pages.ROWS_MAX)
     merged = await base.merge({"9999": item(9999)}, {"9999": content(1)})

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from storage import check, check_account, paths
+from storage import check, check_account, packing, paths
 from storage.account import Account
 from storage.check import Report, check_store, listed
 from storage.directories.accounts_file import StaticAccount, add_accounts
@@ -179,6 +180,32 @@ async def test_a_content_that_was_altered_is_found_by_the_deep_check(checked: Ch
     checked.contents[name] = checked.contents[name][:-1] + b"x"
     assert await checked.errors() == []
     assert await checked.errors(is_deep=True) == [name]
+
+
+async def _packed(checked: Checked) -> str:
+    """Move all contents into a pack, and return its name; the originals are gone."""
+    with patch.object(packing, "BLOBS_MIN", 1):
+        await checked.account.checkpoint()
+        assert await packing.pack(checked.store.engine, checked.account, 1 << 50) == MAILS
+    for name in checked.names(Kind.BLOB):
+        await checked.remove(name)
+    (pack,) = checked.names(Kind.PACK)
+    return pack
+
+
+async def test_contents_in_a_pack_are_looked_at_there(checked: Checked) -> None:
+    pack = await _packed(checked)
+    report = await checked.report(is_deep=True)
+    assert report.is_whole
+    assert (report.items, report.orphans["blob"], report.orphans["pack"]) == (MAILS, 0, 0)
+    data = checked.contents[pack]
+    checked.contents[pack] = data[:-1]
+    assert await checked.errors() == [pack], "the last content is cut"
+    checked.contents[pack] = data[:-1] + bytes([data[-1] ^ 1])
+    assert await checked.errors() == []
+    assert await checked.errors(is_deep=True) == [pack]
+    await checked.remove(pack)
+    assert await checked.errors() == [pack] * MAILS
 
 
 async def test_what_nobody_names_is_counted_and_is_no_error(checked: Checked) -> None:

@@ -137,6 +137,20 @@ async def test_all_names_are_listed_whatever_lies_between_them() -> None:
     assert await checkpoint.newest(MemoryEngine(), ACCOUNT) is None
 
 
+async def test_a_checkpoint_is_named_later_than_the_one_that_it_follows_whatever_the_clock_says() -> None:
+    """Of two that cover the same the later stays: else a writer would rest on its own, and that would soon be gone."""
+    ahead = await checkpointed()
+    (first,) = await checkpoint.names(ahead.engine, ACCOUNT)
+    behind = Node(ahead.engine)
+    async with behind.account.turn():
+        behind.clock._last = 0
+        behind.clock._now_ms = lambda: 5
+        await behind.account.write_checkpoint()
+    names = await checkpoint.names(ahead.engine, ACCOUNT)
+    assert names[0] == first
+    assert len(names) == 2
+
+
 async def test_a_checkpoint_of_the_same_state_shares_every_page() -> None:
     node = await checkpointed()
     before = len(await node.engine.list(paths.prefix(paths.Kind.PAGE, ACCOUNT)))

@@ -4,6 +4,7 @@ import hashlib
 import struct
 from collections import Counter
 from typing import Any
+from unittest.mock import patch
 
 import msgpack
 import pytest
@@ -12,6 +13,7 @@ from argon2.low_level import Type, hash_secret_raw
 from nacl.public import PrivateKey, SealedBox
 from nacl.secret import Aead
 
+from storage import packing
 from storage.keyring.rotation import rotate
 from storage.paths import Kind
 from storage.records import MarkMade, Set, ViewMade
@@ -114,11 +116,11 @@ class Reader:
             found += [(writer, record) for record in records]
         return found
 
-    def root(self) -> list[Any]:
+    def root(self, held: int = 2) -> list[Any]:
         name = self._last("log/folded/")
         data = self.store[name]
         magic, version, epoch, _, items, size = struct.unpack(">2sBBqqI", data[:24])
-        assert (magic, version, items) == (b"PK", 1, 2)
+        assert (magic, version, items) == (b"PK", 1, held)
         header = data[: 24 + size]
         digest = hashlib.blake2b(header, digest_size=16).hexdigest()
         root: list[Any] = msgpack.unpackb(
@@ -134,9 +136,10 @@ class Reader:
         return msgpack.unpackb(unsealed(derive(self.masters[epoch], "page"), name, data))
 
     def content(self, packed: list[Any]) -> bytes:
-        blob, key, size, (whole, table), _ = packed
-        name, plain, start = f"{self.prefix}blob/{blob}", b"", 0
-        data, chunks = self.store[f"{self.prefix}blob/{blob}"], len(table) // 3
+        blob, key, size, (whole, table), _, *location = packed
+        name, plain, chunks = f"{self.prefix}blob/{blob}", b"", len(table) // 3
+        place, start = (f"{self.prefix}pack/{location[0][0]}", location[0][1]) if location else (name, 0)
+        data = self.store[place]
         for index in range(chunks):
             end = start + int.from_bytes(table[3 * index : 3 * index + 3], "big")
             plain += unsealed(key, f"{name}#{index}{'.' * (index == chunks - 1)}", data[start:end])
@@ -185,6 +188,26 @@ async def test_a_stranger_reads_a_store_by_what_the_page_says(epoch: int, is_slo
     assert read[items[max(items)]] is True
     contents = {item: msgpack.unpackb(packed) for item, packed in reader.page(contents_page).items()}
     assert len(reader.content(contents[items[max(items)]])) + sorted(items)[1] == size
+
+
+async def test_a_stranger_reads_contents_in_a_pack() -> None:
+    site = await Site.made()
+    messages = [MESSAGE, MESSAGE + b"long " * 20_000, MESSAGE + b"third"]
+    for message in messages:
+        await deposit(site.store.delivery, message)
+    account, _ = await site.store.unlock(ANNA.address, PASSWORD)
+    async with account.turn():
+        await account.write_checkpoint()
+    with patch.object(packing, "BLOBS_MIN", 1):
+        assert await packing.pack(account._engine, account, 1 << 50) == 3
+
+    store = site.world.objects.contents
+    reader = Reader({name: data for name, data in store.items() if "/blob/" not in name})
+    (page,) = (ref[2] for ref in reader.root(held=3)[3])
+    contents = [msgpack.unpackb(packed) for packed in reader.page(page).values()]
+    assert sorted(map(reader.content, contents)) == sorted(TRACE + message for message in messages)
+    (pack,) = reader.names("pack/")
+    assert len(store[pack]) == sum(len(store[name]) for name in store if "/blob/" in name)
 
 
 async def test_a_stranger_reads_cursors_near_a_mark() -> None:

@@ -122,7 +122,7 @@ def content(number: int, sealed: int = 5_000, location: Location | None = None) 
 
 
 def test_small_old_contents_are_chosen_and_others_are_not() -> None:
-    planner = Planner(NOW_MS)
+    planner = Planner(NOW_MS - AGE_MS)
     chosen = [content(number) for number in range(BLOBS_MIN)]
     for number, each in enumerate(chosen):
         assert not planner.offer("inbox", Floor(OLD_MS + number, f"{number}item"), each)
@@ -139,7 +139,7 @@ def test_small_old_contents_are_chosen_and_others_are_not() -> None:
 
 
 def test_few_wait_for_others() -> None:
-    planner = Planner(NOW_MS)
+    planner = Planner(NOW_MS - AGE_MS)
     for number in range(BLOBS_MIN - 1):
         planner.offer("inbox", Floor(OLD_MS, f"{number}item"), content(number))
         planner.offer("archive", Floor(OLD_MS, f"{number}item"), content(number))
@@ -147,7 +147,7 @@ def test_few_wait_for_others() -> None:
 
 
 def test_a_pack_is_full_at_its_size_and_holds_one_folder() -> None:
-    planner, size = Planner(NOW_MS), 60_000
+    planner, size = Planner(NOW_MS - AGE_MS), 60_000
     packs = []
     for number in range(2 * PACK_BYTES // size + 40):
         for folder in ("inbox", "archive"):
@@ -161,7 +161,7 @@ def test_a_pack_is_full_at_its_size_and_holds_one_folder() -> None:
 
 
 def test_what_lies_in_a_pack_that_is_to_be_emptied_does_not_wait() -> None:
-    planner = Planner(NOW_MS, {"d" * 32})
+    planner = Planner(NOW_MS - AGE_MS, {"d" * 32})
     dead = [content(number, location=Location("d" * 32, number * 5_000)) for number in range(3)]
     planner.offer("inbox", Floor(OLD_MS, "1item"), dead[0])
     planner.offer("", Floor(OLD_MS, "2removed"), dead[1])
