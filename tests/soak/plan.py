@@ -1,5 +1,6 @@
 """What a soak is asked to do, and what it has seen: the numbers of its report."""
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
@@ -46,7 +47,8 @@ class Seen:
     """The longest that a phone went on asking for one answer."""
 
     def fault(self, text: str) -> None:
-        """Note what must not be; a sample of the same kind is enough."""
+        """Note what must not be, and say so at once."""
+        print(f"FAULT: {text}", file=sys.stderr, flush=True)
         self.counts["faults"] += 1
         if len(self.faults) < 50:
             self.faults.append(text)
