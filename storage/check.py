@@ -5,7 +5,7 @@ before, checkpoints and keys are genuine in form.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -42,7 +42,11 @@ class Report:
     items: int = 0
     orphans: Counter[str] = field(default_factory=Counter)
     """Objects of opened accounts that nothing names, by kind."""
+    aside: int = 0
+    """Objects that a repair set aside."""
     findings: list[Finding] = field(default_factory=list)
+    advance: Callable[[int], None] = field(default=lambda _count: None, repr=False)
+    """Hears of objects as they are looked at."""
 
     @property
     def is_whole(self) -> bool:
@@ -65,6 +69,7 @@ async def check_store(vault: Vault, report: Report) -> None:
     async for account in _accounts(engine, report):
         names = await listed(engine, paths.account_prefix(account), report)
         report.accounts += 1
+        report.aside += len(names[Kind.ASIDE])
         await _check_keys(vault, account, report, is_in_use=bool(names[Kind.LOG] or names[Kind.CHECKPOINT]))
         covered = await _check_checkpoints(engine, [*names[Kind.CHECKPOINT], *names[Kind.OLD_CHECKPOINT]], report)
         await _check_log(engine, names[Kind.LOG], covered, report)
@@ -108,6 +113,7 @@ async def listed(engine: Engine, prefix: str, report: Report) -> dict[Kind, list
                 found[paths.parse(entry.key).kind].append(entry)
             except MalformedName:
                 report.error(entry.key, "not a name of ours")
+        report.advance(len(page))
         after = page[-1].key
     return found
 
@@ -155,6 +161,7 @@ async def _check_log(engine: Engine, entries: list[Entry], covered: dict[str, in
     before: dict[str, tuple[int, bytes | None]] = {}
     for start in range(0, len(entries), READ_AT_ONCE):
         part = [entry.key for entry in entries[start : start + READ_AT_ONCE]]
+        report.advance(len(part))
         for key, data in zip(part, await engine.get_many(part), strict=True):
             name = paths.parse(key)
             last, digest = before.get(name.id, (0, objects.FIRST))
@@ -190,4 +197,6 @@ def summary(report: Report, opened: Collection[str] = ()) -> str:
     if report.opened:
         orphans = ", ".join(f"{count} {kind}s" for kind, count in sorted(report.orphans.items()))
         text += f"\nopened {', '.join(opened) or report.opened}: {report.items} items; nothing names {orphans}"
+    if report.aside:
+        text += f"\n{report.aside} objects were set aside by a repair"
     return text

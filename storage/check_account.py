@@ -38,6 +38,7 @@ async def check_account(engine: Engine, account: Account, report: Report, *, is_
             _check_folded(state, names[Kind.LOG], report)
             async for items, contents in _contents(state):
                 report.items += len(items)
+                report.advance(len(items))
                 for item in items:
                     if (content := contents.get(item.id)) is not None:
                         used.add(blobs.object_of(account.id, content)[0])
@@ -78,6 +79,7 @@ async def _check_pages(engine: Engine, account: Account, entries: Iterable[Entry
                 if name in used:
                     continue
                 used.add(name)
+                report.advance(1)
                 try:
                     unpack(await pages.read(page))
                 except NotFound:

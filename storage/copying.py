@@ -31,7 +31,7 @@ PAUSES_SECONDS = (1.0, 5.0, 20.0)
 
 TAKEN_DOWN = (Kind.OLD_CHECKPOINT, Kind.CHECKPOINT, Kind.LOG, Kind.PUBLIC)
 """What names other objects, in the order in which it is copied."""
-BEFORE = (Kind.BLOB, Kind.PACK, Kind.SLOT, Kind.RING, Kind.PAGE)
+BEFORE = (Kind.BLOB, Kind.PACK, Kind.ASIDE, Kind.SLOT, Kind.RING, Kind.PAGE)
 """What is copied before it, in that order."""
 LEFT_OUT = (Kind.FEED, Kind.PROBE, Kind.CLAIM, Kind.SEEN)
 

@@ -8,6 +8,7 @@
     a/<account>/slot/<slot>/<version>       a password's way to the master key
     a/<account>/ring/<version>              the private keys    a/<account>/public/<version>  the public one
     a/<account>/claim/<id>                  the account is being created
+    a/<account>/aside/<id>                  what a repair set aside
     a/<account>/seen                        what the collector noted as unneeded, and when
     feed/<node>/<n>                         what a node changed
     probe/<id>                              tests of the engine at start
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     RING = "ring"
     PUBLIC = "public"
     CLAIM = "claim"
+    ASIDE = "aside"
     SEEN = "seen"
     FEED = "feed"
     PROBE = "probe"
@@ -104,6 +106,7 @@ _SHAPES = {  # what follows the kind
     Kind.RING: f"/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
     Kind.PUBLIC: f"/(?P<n>{_NUMBER})-(?P<tag>{_TAG})",
     Kind.CLAIM: f"/(?P<id>{_ID})",
+    Kind.ASIDE: f"/(?P<id>{_ID})",
     Kind.SEEN: "",
     Kind.FEED: f"/(?P<id>{_WRITER})/(?P<n>{_NUMBER})",
     Kind.PROBE: f"/(?P<id>{_ID})",
@@ -181,6 +184,11 @@ def ring(account: str, version: Version) -> str:
 def public(account: str, version: Version) -> str:
     """Name one version of the public key."""
     return make(Name(Kind.PUBLIC, account, "", *version))
+
+
+def aside(account: str, id_: str) -> str:
+    """Name what a repair set aside."""
+    return make(Name(Kind.ASIDE, account, id_))
 
 
 def claim(account: str, id_: str) -> str:
