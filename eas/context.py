@@ -1,7 +1,8 @@
 """What a command's `handle` is given: whose request it is, and what it may use.  And what it may return: a wait."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -38,6 +39,8 @@ class Services:
     now: Callable[[], datetime]
     """Aware UTC."""
     submit: "Submit"
+    unfinished: "set[asyncio.Task[None]]" = field(default_factory=set)
+    """What goes on after its request was answered; kept here, so that it is not forgotten in its midst."""
 
 
 @dataclass(frozen=True, slots=True)

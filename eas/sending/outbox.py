@@ -14,7 +14,6 @@ again.  An intent stays in the way until its process is known to be dead, or unt
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -22,7 +21,7 @@ import structlog
 from eas.context import Context
 from eas.mail.compose import NoRecipient, Outgoing, outgoing
 from eas.mail.submission import SUBMIT_SECONDS_MAX, SubmissionFailed
-from eas.sending.outcomes import Attempt, Letter, Outcome, give_up, note_failure, note_sent, withdraw
+from eas.sending.outcomes import Attempt, Letter, Outcome, give_up, note_failure, note_sent, withdraw, withdraw_later
 from eas.sending.retries import Name, current_id, open_intents, was_sent, was_sent_alike
 from storage.clock import stamp_ms
 from storage.engine import EngineError
@@ -89,13 +88,16 @@ async def _begin(context: Context, letter: Letter) -> Attempt | Outcome:
         if (verdict := _verdict(context, state.sends, name, send_id, out, now_ms, None)) is not None:
             return verdict
         process = context.services.feed.process_id
-        commit = await account.commit([Sending(send_id, out.message_id, name.digest, process)])
-        attempt = Attempt(send_id, (commit.writer, commit.n), out)
+        attempt = Attempt(send_id, account.next_place, out)
+        try:
+            await account.commit([Sending(send_id, out.message_id, name.digest, process)])
+        except EngineError:
+            withdraw_later(context, attempt)
+            raise
         try:
             await account.refresh()
         except EngineError:
-            with contextlib.suppress(EngineError):
-                await withdraw(context, attempt)
+            await withdraw(context, attempt)
             raise
         verdict = _verdict(context, state.sends, name, send_id, out, now_ms, attempt.key)
         if verdict is not None:

@@ -1,6 +1,8 @@
 """What became of a message, and how it is noted: the other half of `outbox.py`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,6 +22,8 @@ from storage.state import State
 
 OUTCOME_PAUSES_SECONDS = (1.0, 5.0, 15.0, 30.0)
 """Pauses before the outcome of a message that was taken is noted again: the answer waits, or it might be sent twice."""
+WITHDRAWAL_PAUSES_SECONDS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 240.0)
+"""Before it is noted again that a message was not sent; after ten minutes its intent counts as abandoned anyhow."""
 
 _log = structlog.get_logger(__name__)
 
@@ -77,16 +81,46 @@ async def note_failure(context: Context, attempt: Attempt, failed: SubmissionFai
 
 
 async def give_up(context: Context, attempt: Attempt) -> None:
-    """Note that the message was not sent.  Where even that fails, the next attempt waits until this one is old."""
+    """Note that the message was not sent, now or later: until then the next attempt has to wait."""
     try:
         async with context.account.turn(fresh=False):
             await withdraw(context, attempt)
-    except EngineError as error:
-        _log.warning("mail.outcome_unnoted", device=context.device, error=repr(error), taken=False)
+    except EngineError:  # no turn is to be had
+        withdraw_later(context, attempt)
 
 
 async def withdraw(context: Context, attempt: Attempt) -> None:
-    """Note within a turn that the message was not sent.  Raises `EngineError`."""
+    """Note within a turn that the message was not sent; later, if the store does not take it now."""
+    try:
+        await _withdraw(context, attempt)
+    except EngineError as error:
+        _log.warning("mail.outcome_unnoted", device=context.device, error=repr(error), taken=False)
+        withdraw_later(context, attempt)
+
+
+def withdraw_later(context: Context, attempt: Attempt) -> None:
+    """See to it that the message is noted as not sent once the store takes it.
+
+    The intent itself may come to light later, too, when the outcome of its own commit was unknown.
+    """
+    task = asyncio.create_task(_withdraw_in_time(context, attempt))
+    context.services.unfinished.add(task)
+    task.add_done_callback(context.services.unfinished.discard)
+
+
+async def _withdraw_in_time(context: Context, attempt: Attempt) -> None:
+    for pause in WITHDRAWAL_PAUSES_SECONDS:
+        await asyncio.sleep(pause)
+        with suppress(EngineError):
+            async with context.account.turn() as state:
+                send = state.sends.by_id.get(attempt.send)
+                if send is not None and attempt.key in send.open:
+                    await _withdraw(context, attempt)
+                if send is not None and attempt.key in send.intents:
+                    return
+
+
+async def _withdraw(context: Context, attempt: Attempt) -> None:
     await context.account.commit([Sent(attempt.send, *attempt.key, taken=False)])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from eas.mail.compose import NoRecipient, UnreadableMime
 from eas.mail.submission import SUBMIT_SECONDS_MAX, SubmissionFailed
-from eas.sending import outbox
+from eas.sending import outbox, outcomes
 from eas.sending.outcomes import OUTCOME_PAUSES_SECONDS, Letter, Outcome
 from eas.sending.retries import ALIKE_MS, Name
 from storage import log
@@ -244,8 +244,9 @@ async def test_a_dead_process_is_not_waited_for() -> None:
 
 
 class Unsteady(WrappedEngine):
-    """Refuses writes while `fails` is above 0; the write numbered `failing`, too."""
+    """Refuses writes while `fails` is above 0; the write numbered `failing`, too.  `acts_first`: after doing them."""
 
+    acts_first = False
     fails = 0
     failing = 0
     writes = 0
@@ -253,6 +254,8 @@ class Unsteady(WrappedEngine):
     async def _write(self, _verb: str, effect: Callable[[], Awaitable[None]]) -> None:
         self.writes += 1
         if self.fails or self.writes == self.failing:
+            if self.acts_first:
+                await effect()
             self.fails -= self.fails > 0
             raise Unavailable("as the test wants it")
         await effect()
@@ -307,6 +310,33 @@ async def test_a_store_that_fails_before_submission_sends_nothing_and_stands_in_
         await send(node)
     assert not office.server.tried
     assert await send(node) is Outcome.SENT
+
+
+@pytest.mark.parametrize("fails", ["the intent", "what follows it"])
+async def test_what_was_not_sent_is_noted_once_the_store_takes_it_again(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "WITHDRAWAL_PAUSES_SECONDS", (0.0,) * 20)
+    office = Office()
+    engine = Unsteady(office.world.engine())
+    node = await office.open(engine)
+    if fails == "the intent":  # it is there all the same, which nobody was told
+        engine.acts_first = True
+        engine.failing = engine.writes + 1
+        with pytest.raises(Unavailable):
+            await send(node)
+    else:
+        office.server.errors = [SubmissionFailed("busy", permanent=False)]
+
+        async def fail_twice() -> None:
+            engine.fails = 2
+
+        office.server.meanwhile = fail_twice
+        assert await send(node) is Outcome.LATER
+        office.server.meanwhile = None
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert await send(await office.open()) is Outcome.SENT  # another node, which knows only what is noted
 
 
 async def test_a_copy_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
