@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         f"{sum(done.objects.values())} objects ({megabytes(done.size_bytes)}) {word}, "
         f"{sum(done.waiting.values())} ({megabytes(done.waiting_bytes)}) wait for their time; "
-        f"{done.purged_rows} rows of removed items purged"
+        f"{done.purged_rows} rows of removed items purged, {done.packed} small contents put together"
     )
     for account in done.refused:
         print(f"error: account {account}: not whole, so nothing was removed; see `petitbleu check`", file=sys.stderr)

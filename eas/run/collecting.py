@@ -79,9 +79,10 @@ class Collecting:
         finally:
             if not was_open:
                 account.shed()
-        if done.objects or done.purged_rows:
+        if done.objects or done.purged_rows or done.packed:
             seconds, removed = round(self._clock() - began, 3), dict(done.objects)
-            _log.info("collector.done", account=account.id, removed=removed, bytes=done.size_bytes, seconds=seconds)
+            size, packed = done.size_bytes, done.packed
+            _log.info("collector.done", account=account.id, removed=removed, bytes=size, packed=packed, seconds=seconds)
 
     async def _run(self) -> None:
         while True:
