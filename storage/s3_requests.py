@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ class Requests:
         async with self._http.request(
             request.method,
             URL(url, encoded=True),  # goes out as it was signed: nothing may be quoted again
-            data=request.body or None,
+            data=io.BytesIO(request.body) if request.body else None,  # sent in pieces: others have their turn
             headers=dict(signed.headers),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect_seconds, sock_read=silence),

@@ -18,6 +18,8 @@ from tests.properties.histories import ITEMS
 from tests.storage.nodes import ACCOUNT, NOW_MS, Node, content, mail
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, SlowEngine, WrappedEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 ROOTS = paths.prefix(paths.Kind.CHECKPOINT, ACCOUNT)
 
 

@@ -20,6 +20,8 @@ from storage.seal import SealError
 from tests.storage.nodes import ACCOUNT
 from tests.support.engines import CountingEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 LARGE = bytes(range(256)) * (3 * STREAMED_BYTES_MIN // 256) + b"end"
 
 

@@ -19,6 +19,8 @@ from storage.state import State
 from tests.storage.nodes import ACCOUNT, KEYS, Node, mail
 from tests.support.engines import CountingEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 NAME = paths.checkpoint(ACCOUNT, "0" * 16)
 W = "a" * 16
 clears = st.builds(

@@ -18,6 +18,8 @@ from storage.views import TOP, View
 from tests.storage.nodes import ACCOUNT, NOW_MS, Node, mail
 from tests.support.engines import Crash, CrashingEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 HOUR_MS = 3_600_000
 
 

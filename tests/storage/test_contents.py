@@ -17,6 +17,8 @@ from storage.views import Floor
 from tests.storage.nodes import ACCOUNT, KEYS, NOW_MS, Node
 from tests.support.engines import CountingEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 PLAINS = {f"{number}item": f"the text of {number}".encode() for number in range(6)}
 
 

@@ -25,6 +25,8 @@ from tests.support.engines import CountingEngine, Crash, CrashingEngine, Failing
 from tests.support.messages import mixed_message
 from tests.support.soundness import assert_sound
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 
 async def test_the_same_message_twice_is_one_item_whatever_our_own_lines_say() -> None:
     site = await Site.made()

@@ -1,8 +1,6 @@
 """A new account has one whole set of keys, or none."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
-from pathlib import Path
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -17,7 +15,9 @@ from storage.keyring.passwords import UnfitPassword
 from storage.keyring.slots import SlotKind
 from storage.paths import Kind
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY, NOW_MS, PASSWORD, SECRET, StepEngine, World
-from tests.support.engines import STORES, Crash, CrashingEngine, FailingEngine, OpenNode
+from tests.support.engines import Crash, CrashingEngine, FailingEngine
+
+pytestmark = pytest.mark.usefixtures("every_engine")
 
 WRITES = 6  # claim, two slots, ring, public key, claim gone
 
@@ -58,19 +58,15 @@ async def test_a_created_account_opens_and_leaves_no_claim() -> None:
     assert created.recovery_key not in repr(created)
 
 
-@pytest.mark.parametrize("store", STORES.values(), ids=STORES.keys())
-async def test_keys_live_in_every_engine(
-    store: Callable[[Path], AbstractAsyncContextManager[OpenNode]], tmp_path: Path
-) -> None:
+async def test_what_one_node_made_another_opens() -> None:
     world = World()
-    async with store(tmp_path) as open_node:
-        one, other = world.node(await open_node()), world.node(await open_node())
-        created = await create_account_keys(one, ACCOUNT, PASSWORD, SECRET)
-        await change_password(one, created.unlocked, "a new one", SECRET)
-        assert (await unlock(other, ACCOUNT, "a new one", [SECRET])).master == created.unlocked.master
-        with pytest.raises(WrongPassword):
-            await unlock(other, ACCOUNT, PASSWORD, [SECRET])
-        assert await read_public(other.engine, DEPLOYMENT_KEY, ACCOUNT) == (created.unlocked.public, 1)
+    one, other = world.node(), world.node()
+    created = await create_account_keys(one, ACCOUNT, PASSWORD, SECRET)
+    await change_password(one, created.unlocked, "a new one", SECRET)
+    assert (await unlock(other, ACCOUNT, "a new one", [SECRET])).master == created.unlocked.master
+    with pytest.raises(WrongPassword):
+        await unlock(other, ACCOUNT, PASSWORD, [SECRET])
+    assert await read_public(other.engine, DEPLOYMENT_KEY, ACCOUNT) == (created.unlocked.public, 1)
 
 
 @pytest.mark.parametrize("is_last_kept", [True, False])

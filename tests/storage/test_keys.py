@@ -40,6 +40,8 @@ from storage.seal import SealError, new_key_pair, open_sealed, seal_to
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY, PASSWORD, SECRET, StepEngine, World, with_cost
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, SlowEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 BAD_PASSWORDS = ["", "x" * (PASSWORD_BYTES_MAX + 1), "\udc80"]
 
 
@@ -486,7 +488,7 @@ async def test_a_slot_with_another_public_key_needs_the_masters_proof(world: Wor
 
 async def test_foreign_objects_among_the_keys_lock_nobody_out(world: World) -> None:
     world.objects.put(f"a/{ACCOUNT}/slot/README", b"what is this?")
-    world.objects.put(f"a/{ACCOUNT}/ring", b"")
+    world.objects.put(f"a/{ACCOUNT}/ring/README", b"")
     world.objects.put(f"a/{ACCOUNT}/public/zzz", b"")
     assert await opens(world)
     assert await read_public(world.engine(), DEPLOYMENT_KEY, ACCOUNT)

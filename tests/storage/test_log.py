@@ -19,6 +19,8 @@ from storage.state import Commit
 from tests.storage.nodes import ACCOUNT, KEYS, Told, content, mail, writer
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, WrappedEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 
 async def everything(engine: MemoryEngine | WrappedEngine) -> dict[str, list[Commit]]:
     """Return every writer's commits."""

@@ -19,6 +19,8 @@ from storage.views import Floor
 from tests.storage.nodes import ACCOUNT, NOW_MS
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, WrappedEngine
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 OLD_MS = NOW_MS - 2 * AGE_MS
 NOISE = Random(5).randbytes(BLOB_BYTES_MAX)
 

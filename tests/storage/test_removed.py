@@ -9,6 +9,8 @@ from storage.records import Added, FolderSet, Set
 from storage.removed import GRACE_MS, Removed, bring_back, removed_items
 from tests.storage.nodes import NOW_MS, Node, mail
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 
 async def removed(node: Node, since_ms: int = 0) -> dict[str, Removed]:
     async with node.account.turn() as state:

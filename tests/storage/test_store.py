@@ -16,6 +16,8 @@ from tests.storage.nodes import mail
 from tests.storage.sites import ANNA, BOB, NOBODY, Site, Users, deposit
 from tests.storage.vaults import PASSWORD, SECRET, World
 
+pytestmark = pytest.mark.usefixtures("every_engine")
+
 
 class Runs:
     """Counts Argon2 runs: what an unlock costs, and so the time that it takes."""
