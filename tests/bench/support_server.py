@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from eas.address import parse_address
 from eas.demo.site import Demo, address, password, prepare_files
 from storage.opening import open_store
 from storage.store import Store
-from tests.bench.support_child import ARGON2, LETTERS
+from tests.bench.support_child import ARGON2, LETTERS, REQUESTS
 
 QUICK: Final = bool(os.environ.get("BENCH_QUICK"))
 """Smaller numbers, for machines that only print the figures."""
@@ -56,7 +56,7 @@ class Served:
 
     def calls_since(self, place: int) -> Counter[str]:
         """Return how often each method of the engine was called since then, and `argon2`."""
-        names = {letter: name for name, letter in LETTERS.items()} | {ARGON2: "argon2"}
+        names = {letter: name for name, letter in {**LETTERS, **REQUESTS, "argon2": ARGON2}.items()}
         return Counter(names[chr(byte)] for byte in self._counts.read_bytes()[place:])
 
     @property
@@ -77,17 +77,28 @@ def folder_for_store(*, in_memory: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def served(folder: Path, accounts: int, idle_seconds: float | None = None) -> Iterator[Served]:
+def served(
+    folder: Path,
+    accounts: int,
+    idle_seconds: float | None = None,
+    *,
+    store: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Served]:
     """Run the demo on *folder*; accounts without keys get them, and a few mails, before it is ready.
 
     *idle_seconds*: after how long an account that nobody asks for lets go of its state, if not after minutes.
+    *store*: the bucket where mail lies, if not in the folder; *environment* has its keys.
     """
     child = [sys.executable, "-m", "tests.bench.support_child", str(folder / COUNTS), str(idle_seconds or "")]
     command = [*child, "demo", "--dir", str(folder), "--json", "--accounts", str(accounts)]
     command += ["--http", "127.0.0.1:0", "--lmtp", "127.0.0.1:0"]
+    if store:
+        command += ["--store", store]
+    own = {**os.environ, **(environment or {})}
     with (
         (folder / "log").open("ab") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=own) as process,
     ):
         try:
             assert process.stdout is not None
