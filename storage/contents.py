@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from storage import blobs, checkpoint
-from storage.engine import Engine, NotFound
+from storage.engine import Engine, NotFound, Unavailable
 from storage.epochs import EpochKeys, UnknownEpoch
 from storage.pages import PageRef, unpack_contents
 from storage.records import Content, Location, Value
@@ -67,16 +67,25 @@ class Contents:
             yield piece
 
     async def _moved(self, content: Content, error: NotFound) -> Content:
-        """Return *content* as the newest checkpoint has it.  Raises *error* if that says nothing else."""
-        await self._look(content.blob)
+        """Return *content* as the newest checkpoint has it.
+
+        Raises *error* if that says nothing else, `Unavailable` if it is not to be read now.
+        """
+        is_sure = await self._look(content.blob)
         if self._places.get(content.blob, content.location) == content.location:
+            if not is_sure:
+                raise Unavailable(f"{error.key}: moved, and nobody could be asked whereto") from error
             raise error
         _log.info("content.moved", account=self._account, blob=content.blob)
         self.is_behind = True
         return replace(content, location=self._places[content.blob])
 
-    async def _look(self, blob: str) -> None:
-        """Find the place of *blob*.  Cost: a listing, the root if it is new, and pages from the newest one on."""
+    async def _look(self, blob: str) -> bool:
+        """Find the place of *blob*.  Return False where a newer checkpoint may know better than the one asked.
+
+        Cost: a listing, the root if it is new, and pages from the newest one on.
+        """
+        is_sure = True
         for root in reversed(await checkpoint.names(self._engine, self._account)):
             try:
                 if root != self._root:
@@ -84,9 +93,13 @@ class Contents:
                     self._root, self._refs, self._places, self._absent = root, state.base.refs, {}, set()
                 if blob not in self._places and blob not in self._absent:
                     await self._walk(blob)
-            except (NotFound, SealError, UnknownEpoch):  # collected, damaged, or too new for us: another may serve
+            except SealError:  # damaged: another may serve
                 continue
-            return
+            except (NotFound, UnknownEpoch):  # collected meanwhile, or sealed under a key that we shall be given
+                is_sure = False
+                continue
+            break
+        return is_sure
 
     async def _walk(self, blob: str) -> None:
         for ref in reversed(self._refs):

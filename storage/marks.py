@@ -111,8 +111,8 @@ def difference(cursor: Cursor, marked: Cursor) -> dict[str, tuple[int, int]]:
 
 
 def known(cursor: Cursor) -> Cursor:
-    """Return *cursor*, or an empty one while it is not known: what it has seen for certain."""
-    return {} if isinstance(cursor, MarkedCursor) and cursor.mark.cursor is None else cursor
+    """Return *cursor*, or what it says by itself while its mark was not read: all of that is inside it."""
+    return cursor.differences if isinstance(cursor, MarkedCursor) and cursor.mark.cursor is None else cursor
 
 
 def pack_cursor(cursor: Cursor) -> Any:
@@ -155,9 +155,10 @@ class Marks:
     def offer(self, cursor: Cursor, time: int) -> None:
         """Take a mark that was made at *time* (hybrid clock)."""
         mark = self._mark(mark_id(cursor))
-        mark.time = max(mark.time, time)
         if mark.cursor is None:
-            mark.cursor = cursor
+            # Most writers ended long ago: marks differ in few of them, and share the rest.
+            mark.cursor = _sharing(cursor, self._newest_cursor())
+        mark.time = max(mark.time, time)
 
     def join(self, other: "Marks") -> None:
         """Take every mark of *other*."""
@@ -169,12 +170,16 @@ class Marks:
         known = [mark for mark in self._marks.values() if mark.cursor is not None]
         return sorted(known, key=lambda mark: (mark.time, mark.id), reverse=True)
 
+    def _newest_cursor(self) -> Cursor:
+        newest = max(self._marks.values(), key=lambda mark: (mark.cursor is not None, mark.time, mark.id), default=None)
+        return {} if newest is None or newest.cursor is None else newest.cursor
+
     def is_due(self, head: Cursor) -> bool:
         """Tell whether *head* names so many writers of which no mark speaks that it should become one.
 
         Those that go on writing do not count: a mark does not stop them.
         """
-        newest: Cursor = next((mark.cursor for mark in self._newest() if mark.cursor is not None), {})
+        newest = self._newest_cursor()
         return sum(writer not in newest for writer in head) > WRITERS_MIN
 
     def held(self, cursor: Cursor) -> Cursor:
@@ -196,15 +201,31 @@ class Marks:
         return best
 
     def pack(self, named: Collection[bytes]) -> list[Any]:
-        """Return those that stay, the ones that are *named* and the newest, as positional lists."""
+        """Return those that stay, the ones that are *named* and the newest, as positional lists.
+
+        The newest comes first, and the others are packed near it.
+        """
         newest = self._newest()
         kept = newest[:KEPT] + [mark for mark in newest[KEPT:] if mark.id in named]
-        return [[mark.time, dict(mark.cursor or {})] for mark in kept]
+        return [[mark.time, pack_cursor(_near(mark, newest[0]))] for mark in kept]
 
     @classmethod
     def unpack(cls, packed: Iterable[Any]) -> "Marks":
         """Undo `pack`."""
         marks = cls()
         for time, cursor in packed:
-            marks.offer(unpack_cursor(cursor), time)
+            marks.offer(dict(marks.held(unpack_cursor(cursor))), time)
         return marks
+
+
+def _sharing(cursor: Cursor, other: Cursor) -> dict[str, tuple[int, int]]:
+    """Return *cursor* with the very pairs of *other*, where they are equal."""
+    pairs = ((writer, seen, other.get(writer, seen)) for writer, seen in cursor.items())
+    return {writer: theirs if theirs == seen else seen for writer, seen, theirs in pairs}
+
+
+def _near(mark: Mark, newest: Mark) -> Cursor:
+    """Return the cursor of *mark* as its difference from the *newest*, if that is shorter."""
+    cursor, other = mark.cursor or {}, newest.cursor or {}
+    differences = difference(cursor, other)
+    return MarkedCursor(newest, differences) if mark is not newest and len(differences) < len(cursor) else cursor

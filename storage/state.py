@@ -20,6 +20,7 @@ from storage.cursor import Cursor, Rid, covers, dominates, join, whole
 from storage.folders import TRASH, Folders
 from storage.items import Item, Register
 from storage.journal import Journal
+from storage.marks import known
 from storage.records import (
     Added,
     Content,
@@ -219,7 +220,7 @@ class State:
 
     def lacks(self) -> dict[str, int]:
         """Return, by writer, the latest commit that a living view has seen, if it is not folded here."""
-        seen = join(*(view.cursor for _, view in self.views.all()))
+        seen = join(*(known(view.cursor) for _, view in self.views.all()))
         return {writer: n for writer, (n, place) in seen.items() if place and n > self.commits.get(writer, 0)}
 
     def tells_all(self, folder: str, seen: Cursor) -> bool:

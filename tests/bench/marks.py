@@ -1,7 +1,7 @@
 """An account that 1,250 writers wrote to (24 workers, restarted weekly for a year), with 60 views: what cursors take.
 
-Without a mark every view names every writer.  With one, made as long ago as can be: 32 writers came after it, and the
-24 that worked when it was made have written since.
+Without a mark every view names every writer.  With marks, of which the newest was made as long ago as can be: 32
+writers came after it, and the 24 that worked when it was made have written since.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from storage.base import Base
 from storage.checkpoint import SealedPages
 from storage.cursor import WHOLE, Cursor, Rid, covers
 from storage.engine_memory import MemoryEngine
-from storage.marks import WRITERS_MIN
+from storage.marks import KEPT, WRITERS_MIN
 from storage.records import MarkMade, Record, ViewMade, pack, unpack
 from storage.seal import keyed_hash
 from storage.state import Commit, State
@@ -32,7 +32,7 @@ COMMITS: Final = 700
 
 
 def run() -> list[Figure]:
-    return [*asyncio.run(_figures("spelled out", has_mark=False)), *asyncio.run(_figures("near a mark", has_mark=True))]
+    return [*asyncio.run(_figures("spelled out", has_mark=False)), *asyncio.run(_figures("near marks", has_mark=True))]
 
 
 def _writer(number: int) -> str:
@@ -66,7 +66,9 @@ def _filled(engine: MemoryEngine, *, has_mark: bool) -> tuple[State, list[int]]:
     state.commits = {writer: n for writer, (n, _) in head.items()}
     state.chain = {writer: keyed_hash(bytes(32), writer.encode(), size=16) for writer in head}
     if has_mark:
-        state.fold(Commit(_writer(0), 1, 1, [_reread(MarkMade(_head(WRITERS - WRITERS_MIN, WORKERS)))]))
+        for time in range(KEPT):
+            head_then = _head(WRITERS - WRITERS_MIN * (KEPT - time), WORKERS)
+            state.fold(Commit(_writer(0), time + 1, time + 1, [_reread(MarkMade(head_then))]))
     sizes = []
     for n, view in enumerate(_views(), 1):
         (record,) = state.as_written([ViewMade(view)])

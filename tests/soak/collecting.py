@@ -24,7 +24,7 @@ from tests.soak.kept import Kept
 from tests.soak.plan import Plan, Seen, address, password
 
 PAUSE_SECONDS: Final = 3.0
-GRACE: Final = Grace(log_ms=5_000, orphan_ms=60_000, removed_ms=20_000)
+GRACE: Final = Grace(log_ms=5_000, orphan_ms=60_000, removed_ms=20_000, packed_ms=10_000)
 """Longer than a node needs from a content to the record that names it, killed engines and all; else nothing."""
 
 
@@ -34,7 +34,8 @@ async def _pass_over(store: Store, accounts: list[Account]) -> None:
             await account.checkpoint()
             done = await collect(store.engine, account, wall_ms(), grace=GRACE)
             gone = {f"{kind} objects collected": count for kind, count in done.objects.items()}
-            print(json.dumps({**gone, "rows purged": done.purged_rows, "passes": 1}), flush=True)
+            packed = {"contents packed": done.packed} if done.packed else {}
+            print(json.dumps({**gone, **packed, "rows purged": done.purged_rows, "passes": 1}), flush=True)
             for refused in done.refused:
                 print(json.dumps({"passes refused": 1, "where": refused}), flush=True)
 

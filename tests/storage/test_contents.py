@@ -3,13 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
 from storage import checkpoint, packing, paths
 from storage.blobs import PIECE_BYTES, Range
-from storage.engine import NotFound
+from storage.engine import NotFound, Unavailable
 from storage.engine_memory import MemoryEngine
+from storage.epochs import UnknownEpoch
 from storage.pages import Moved
 from storage.records import Added, Content, Location
 from storage.state import State
@@ -165,3 +167,21 @@ async def test_a_damaged_checkpoint_does_not_hide_an_older_one() -> None:
     await office.move(set(PLAINS))
     await office.engine.put(paths.checkpoint(ACCOUNT, "f" * 32), b"nothing of ours")
     assert await office.node.account.read(office.contents["3item"]) == PLAINS["3item"]
+
+
+async def test_where_the_newest_checkpoint_cannot_be_asked_the_reader_is_put_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its key is newer than ours, or it is collected at this moment: the mail is no lost one for that."""
+    office = await Office.made()
+    await office.move(set(PLAINS))
+    load = checkpoint.load
+
+    async def unknown(*arguments: Any) -> State:
+        raise UnknownEpoch("of another", 2)
+
+    monkeypatch.setattr(checkpoint, "load", unknown)
+    with pytest.raises(Unavailable):
+        await office.node.account.read(office.contents["1item"])
+    monkeypatch.setattr(checkpoint, "load", load)
+    assert await office.node.account.read(office.contents["1item"]) == PLAINS["1item"]

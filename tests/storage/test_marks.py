@@ -200,7 +200,8 @@ def test_a_mark_is_due_when_many_writers_came_that_the_newest_does_not_name() ->
 
 
 def read(packed: list[Any]) -> set[int]:
-    return {len(cursor) for _, cursor in packed}
+    packed = msgpack.unpackb(msgpack.packb(packed))
+    return {len(mark.cursor) for mark in Marks.unpack(packed)._marks.values() if mark.cursor is not None}
 
 
 def test_the_newest_marks_stay_and_those_that_views_name() -> None:
@@ -220,6 +221,21 @@ def test_a_mark_that_was_made_twice_is_as_new_as_the_later() -> None:
     for cursor, time in ((many(50), 9), (many(60), 5), (many(50), 1)):
         known.offer(cursor, time)
     assert [time for time, _ in known.pack(())] == [9, 5]
+
+
+def test_marks_of_one_account_are_packed_near_the_newest() -> None:
+    known = Marks()
+    for time in range(KEPT):
+        known.offer({**many(500), **many(32 * (time + 1), start=500)}, time)
+    packed = known.pack(())
+    assert [len(cursor) for _, cursor in packed] == [500 + 32 * KEPT, *[2] * (KEPT - 1)]
+    assert [len(cursor[1]) for _, cursor in packed[1:]] == [32 * (place + 1) for place in range(KEPT - 1)]
+    again = Marks.unpack(msgpack.unpackb(msgpack.packb(packed)))
+    assert {mark.id: (mark.cursor, mark.time) for mark in again._marks.values()} == {
+        mark.id: (mark.cursor, mark.time) for mark in known._marks.values()
+    }
+    pairs = [mark.cursor[f"{7:016x}"] for mark in again._marks.values() if mark.cursor]
+    assert len(set(map(id, pairs))) == 1, "what is the same in all is held once"
 
 
 def test_joined_marks_are_those_of_both_sides() -> None:
