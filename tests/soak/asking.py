@@ -62,10 +62,12 @@ class Way:
             try:
                 answer = await action()
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                last = repr(error)
                 self._seen.counts[f"lost: {'cut by the proxy' if why else type(error).__name__}"] += 1
             except Refused as refused:
                 if refused.answer.status not in LATER and refused.status not in LATER_STATUS:
                     raise Fault(f"{refused}") from refused
+                last = repr(refused)
                 self._seen.counts["told to come later"] += 1
             else:
                 self._seen.counts["answers"] += 1
@@ -74,7 +76,7 @@ class Way:
                 return answer, failed
             failed += 1
             if loop.time() - began > patience:
-                raise Fault(f"no answer within {patience:.0f} s, asked {failed} times")
+                raise Fault(f"no answer within {patience:.0f} s, asked {failed} times; last: {last}")
             await asyncio.sleep(self._random.random() * PAUSE_SECONDS_MAX)
 
     async def _lost(self, failed: int) -> bool:

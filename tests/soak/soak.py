@@ -28,6 +28,7 @@ from tests.soak.verdict import judge
 HUGE_MAILS: Final = 8
 ENGINE_SHARE: Final = 0.15  # of the kills
 COLLECTOR_SHARE: Final = 0.08
+ALL_UP_SHARE: Final = 0.7  # of the kills find all nodes up; the others find them as they are
 DOWN_SECONDS_MAX: Final = 2.0
 QUEUE_SECONDS: Final = 300.0
 SHOW_SECONDS: Final = 10.0
@@ -110,6 +111,8 @@ class Soak:
         if self._random.random() < COLLECTOR_SHARE and self.collector.kill():
             self.seen.counts["kills of the collector"] += 1
             return
+        if self._random.random() < ALL_UP_SHARE:  # however long nodes need on this machine, they shall be up mostly
+            await asyncio.gather(*(node.ready() for node in self.nodes))
         while not self._random.choice(self.nodes).kill(child=self.plan.workers > 1):
             await asyncio.sleep(0.05)
         self.seen.counts["kills of nodes"] += 1
