@@ -68,6 +68,7 @@ class SyncTurn:
     def __init__(self, context: Context, state: State, sent: sync_drafts.Sent) -> None:
         self._context, self._state, self._sent = context, state, sent
         self._account, self._device = context.account, context.device
+        self._in_pairs = not context.client.upserts
 
     async def is_needed(self, request: SyncRequest) -> bool:
         """Tell whether there is anything to do or to tell, as far as the state goes that is at hand."""
@@ -181,7 +182,7 @@ class SyncTurn:
             own |= {add.rid for item in again for add in item.adds if add.device == self._device}
             piece.size = min(piece.request.window_size, room) if piece.request.get_changes else 0
             piece.plan = await self._planned(after, piece, piece.size, supposed.n, own, supposed.writer)
-            room -= min(piece.size, len(piece.plan.steps))
+            room -= min(piece.size, sum(piece.plan.commands(in_pairs=self._in_pairs)))
 
     async def _planned(self, state: State, piece: Piece, size: int, n: int, own: set[Rid], writer: str = "") -> Plan:
         assert piece.collection is not None  # noqa: S101  # the callers have looked
@@ -198,7 +199,8 @@ class SyncTurn:
         for piece in pieces:
             if piece.plan is None or piece.collection is None:
                 continue
-            wanted = piece.plan.whole(min(max(piece.size, piece.plan.forced()), len(piece.plan.steps)))
+            fitting = piece.plan.fitting(piece.size, in_pairs=self._in_pairs)
+            wanted = piece.plan.whole(min(max(fitting, piece.plan.forced()), len(piece.plan.steps)))
             if not piece.request.get_changes:
                 wanted = 0
             told = await renderer.tell(piece.plan, wanted, piece.options, piece.answer)

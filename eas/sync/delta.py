@@ -21,6 +21,7 @@ lowest floor.  What is possible and no longer here is deleted, the rest told ane
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate
 
 from storage.cursor import Cursor, Rid, beyond, covers, cut_before, join
 from storage.folders import TRASH, Folders
@@ -153,6 +154,19 @@ class Plan:
         if not self.known.is_replay:
             return 0
         return sum(step.act is Act.DELETE for step in self.pending)
+
+    def fitting(self, window: int, *, in_pairs: bool) -> int:
+        """Return how many of the first steps come to at most *window* commands; one, if the window has room at all.
+
+        *in_pairs*: a Delete goes before each Add of what the device may have.
+        """
+        told = self.commands(in_pairs=in_pairs)
+        fitting = next((place for place, commands in enumerate(accumulate(told)) if commands > window), len(told))
+        return max(fitting, min(window, len(told), 1))
+
+    def commands(self, *, in_pairs: bool) -> list[int]:
+        """Return for each step how many commands tell it."""
+        return [1 + (in_pairs and step.act is Act.ADD and step.known_before) for step in self.steps]
 
     def whole(self, told: int) -> int:
         """Return *told*, or more where the telling may not stop there: between what one and the same record made.

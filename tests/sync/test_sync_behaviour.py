@@ -65,6 +65,20 @@ async def test_a_first_download_keeps_to_the_window_of_the_request(phone: EasCli
     assert (answer.results[INBOX].changes, answer.results[INBOX].more_available) == (2, True)
 
 
+@pytest.mark.parametrize("window", [2, 5, 6])
+async def test_a_phone_that_gets_pairs_for_what_it_may_have_keeps_its_window(server: World, window: int) -> None:
+    """A Delete and an Add are two changes."""
+    account, android = await server.account(), server.client(1)
+    await android.sync_all(INBOX)
+    for n in range(12):
+        await put(account, f"m{n}")
+    await android.sync(INBOX, window_size=window, loses_answer=True)
+    await android.sync(INBOX, window_size=window, loses_answer=True)
+    result = await android.sync(INBOX, window_size=window)  # the client counts
+    assert 0 < len(result.deleted) <= len(result.added)
+    assert len((await android.sync_all(INBOX, window_size=window)).items) == 12
+
+
 async def test_whatever_is_answered_comes_under_a_new_key(phone: EasClient, server: World) -> None:
     await phone.sync_all(INBOX)
     folder = phone.mailbox.folder(INBOX)
