@@ -199,7 +199,7 @@ async def write(
     now = state.time if now is None else now
     state.views.shorten()
     base = await state.base.merge(state.touched, state.fresh, moved, keys.epoch)
-    journal = state.journal.trimmed()
+    journal = state.journal.trimmed(entries_of={item.id: tuple(item.entries) for item in state.touched.values()})
     root = [
         state.commits,
         state.chain,

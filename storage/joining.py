@@ -47,6 +47,8 @@ async def join(state: State, other: State) -> None:
     state.touched.update(rows.items)
     state.fresh.update(rows.contents)
     state.journal = state.journal.join(other.journal, state.commits)
+    for item in rows.items.values():
+        state.journal.entered(item.entries, item.rids())
     state.folders.join(other.folders)
     _join_views(state, other)
     state.sends.join(other.sends)

@@ -173,7 +173,7 @@ class State:
     async def supposing(self, commit: Commit) -> "State":
         """Return what this state would be with *commit*, which speaks of items only; this one stays as it is."""
         supposed = self.snapshot()
-        supposed.commits, supposed.journal = dict(self.commits), self.journal.trimmed(self.journal.size)
+        supposed.commits, supposed.journal = dict(self.commits), self.journal.copy()
         await supposed.bring([commit])
         for record in commit.records:
             if isinstance(record, Added | Set) and record.item in supposed.touched:
@@ -185,11 +185,15 @@ class State:
         match record:
             case Added():
                 item = self.touched.setdefault(record.item, Item(record.item))
+                if record.folder not in item.entries:
+                    self.journal.entered([record.folder], item.rids())
                 if item.offer_added(rid, record) and record.content and "content" not in item.registers:
                     self.fresh[record.item] = record.content
                 self.journal.add(rid, record.item)
             case Set():
                 item = self.touched.setdefault(record.item, Item(record.item))
+                if record.name == "folder" and record.value is not None and record.value not in item.entries:
+                    self.journal.entered([record.value], item.rids())
                 if item.offer_set(rid, record) and record.name == "content":
                     self.fresh[record.item] = record.value
                 self.journal.add(rid, record.item)
@@ -246,12 +250,12 @@ class State:
         return found
 
     async def changed(self, folder: str, seen: Cursor) -> list[Item]:
-        """Return every existing item that a record outside *seen* speaks of, or whose folder's removal is outside it.
+        """Return every existing item of which a record outside *seen* counts, or whose folder's removal is outside.
 
         Those that never were in *folder* may be among them.  Cost: in proportion to what is new, as long as the
-        journal reaches back to *seen*; a walk over all rows else.
+        journal reaches back to *seen* where *folder* is concerned; a walk over all rows else.
         """
-        ids = self.journal.after(seen)
+        ids = self.journal.after(seen, {folder} | self.folders.sources(folder))
         items = list((await self.items(ids)).values()) if ids is not None else [item async for item in self._all()]
         removed = {gone for gone, rid in self.folders.gone.items() if not covers(seen, rid)}
         if removed and folder == TRASH.id and ids is not None:

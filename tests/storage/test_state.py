@@ -12,11 +12,12 @@ from storage.checkpoint import SealedPages
 from storage.cursor import EMPTY, WHOLE, Cursor, covers
 from storage.engine_memory import MemoryEngine
 from storage.folders import TRASH
+from storage.joining import join
 from storage.journal import Journal
 from storage.records import Added, DeviceSet, FolderSet, Record, Set, ViewMade
 from storage.state import Commit, State
 from storage.views import BOTTOM, TOP, Floor, View
-from tests.properties.histories import ITEMS, cursors, item_histories, rids
+from tests.properties.histories import ITEMS, cursors, item_histories
 from tests.storage.nodes import ACCOUNT, KEYS, content, mail
 
 W, X = "a" * 16, "b" * 16
@@ -49,9 +50,45 @@ async def test_whatever_a_cursor_has_not_seen_is_found(commits: list[Commit], se
         if number == cut_after:
             await checkpoint.write(engine, ACCOUNT, KEYS.checkpoint, state)
             state.journal = state.journal.trimmed(2)
-    wanted = {record.item for rid, record in rids(commits) if not covers(seen, rid)}
-    found = {item.id for item in await state.changed("inbox", seen)}
-    assert found >= wanted & (await state.items(ITEMS)).keys()
+    await assert_everything_unseen_is_found(state, seen)
+
+
+async def assert_everything_unseen_is_found(state: State, seen: Cursor) -> None:
+    """Look for every item that *seen* lacks something of that still counts, in every folder in which it ever was."""
+    items = (await state.items(ITEMS)).values()
+    unseen = [item for item in items if not all(covers(seen, rid) for rid in item.rids())]
+    for folder in {folder for item in items for folder in item.entries}:
+        wanted = {item.id for item in unseen if folder in item.entries}
+        assert {item.id for item in await state.changed(folder, seen)} >= wanted
+
+
+@given(item_histories, cursors, st.data())
+async def test_whatever_a_cursor_has_not_seen_is_found_wherever_the_journal_was_trimmed(
+    commits: list[Commit], seen: Cursor, data: st.DataObject
+) -> None:
+    """Two nodes read on at their own pace, write checkpoints, trim their journals, and join."""
+    engine = MemoryEngine()
+    nodes = [State(Base(SealedPages(engine, ACCOUNT, KEYS.page))) for _ in range(2)]
+    for commit in data.draw(st.permutations([*commits, *commits])):
+        state = nodes[data.draw(st.integers(0, 1))]
+        for each in sorted(commits, key=lambda each: each.n):  # a writer's commits are read in order
+            if each.writer == commit.writer and state.commits.get(each.writer, 0) < each.n <= commit.n:
+                await state.bring([each])
+                state.fold(each)
+                state.chain[each.writer] = bytes(16)
+        if data.draw(st.integers(0, 2)) == 0:
+            await checkpoint.write(engine, ACCOUNT, KEYS.checkpoint, state)
+            state.journal = state.journal.trimmed(data.draw(st.integers(1, 3)))
+    one, other = nodes
+    name = await checkpoint.write(engine, ACCOUNT, KEYS.checkpoint, other)
+    pages = SealedPages(engine, ACCOUNT, KEYS.page)
+    await join(one, await checkpoint.load(engine, ACCOUNT, KEYS.checkpoint, pages, name))
+    one.journal = one.journal.trimmed(data.draw(st.integers(1, 20)), places_of(one))
+    await assert_everything_unseen_is_found(one, seen)
+
+
+def places_of(state: State) -> dict[str, tuple[str, ...]]:
+    return {item.id: tuple(item.entries) for item in state.touched.values()}
 
 
 @pytest.mark.parametrize("cut_after", [-1, 1, 2])
@@ -134,3 +171,42 @@ async def test_supposing_leaves_rows_of_the_base_alone() -> None:
     assert isinstance(supposed.journal, Journal)
     assert state.head == {W: (1, WHOLE)}
     assert supposed.head == {W: (2, WHOLE)}
+
+
+READ = Commit(W, 2, 2, [Set("1item", "read", True)])
+MOVED = Commit(X, 1, 4, [Set("1item", "folder", "own1")])
+
+
+async def _forgot_that_it_was_read(engine: MemoryEngine) -> State:
+    """Return a state whose journal let go of `READ` when the item had been in the inbox alone."""
+    state = State(Base(SealedPages(engine, ACCOUNT, KEYS.page)))
+    for commit in (Commit(W, 1, 1, [mail("1item")]), READ, Commit(W, 3, 3, [mail("2item")])):
+        await _read(state, commit)
+    await checkpoint.write(engine, ACCOUNT, KEYS.checkpoint, state)
+    state.journal = state.journal.trimmed(1)
+    assert "1item" not in {item.id for item in await state.changed("own1", {W: (1, WHOLE)})}
+    return state
+
+
+async def _read(state: State, commit: Commit) -> None:
+    await state.bring([commit])
+    state.fold(commit)
+    state.chain[commit.writer] = bytes(16)
+
+
+async def test_an_item_that_comes_into_a_folder_brings_what_the_journal_let_go_of() -> None:
+    state = await _forgot_that_it_was_read(MemoryEngine())
+    await _read(state, MOVED)
+    assert "1item" in {item.id for item in await state.changed("own1", {W: (1, WHOLE), X: (1, WHOLE)})}
+
+
+async def test_so_does_one_that_another_nodes_checkpoint_shows_there() -> None:
+    engine = MemoryEngine()
+    state = await _forgot_that_it_was_read(engine)
+    other = State(Base(SealedPages(engine, ACCOUNT, KEYS.page)))
+    for commit in (Commit(W, 1, 1, [mail("1item")]), MOVED):
+        await _read(other, commit)
+    name = await checkpoint.write(engine, ACCOUNT, KEYS.checkpoint, other)
+    pages = SealedPages(engine, ACCOUNT, KEYS.page)
+    await join(state, await checkpoint.load(engine, ACCOUNT, KEYS.checkpoint, pages, name))
+    assert "1item" in {item.id for item in await state.changed("own1", {W: (1, WHOLE), X: (1, WHOLE)})}
