@@ -103,7 +103,7 @@ async def read_many(engine: Engine, account: str, ranges: Sequence[Range]) -> li
         except ValueError:
             continue
         span = shape.span(start, size)
-        left -= span.size
+        left -= max(span.size, min(size, shape.size_bytes - start))  # what repeats itself is short when sealed
         if left < 0:
             break
         if content.location is not None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -55,7 +56,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace) -> int:
     """Export, and tell what was done."""
     target: Target = MboxTarget(arguments.mbox) if arguments.maildir is None else MaildirTarget(arguments.maildir)
-    done = asyncio.run(_export(arguments, target))
+    before = os.umask(0o077)  # what is written is nobody else's to read
+    try:
+        done = asyncio.run(_export(arguments, target))
+    finally:
+        os.umask(before)
     for failure in done.failed:
         print(f"error: {failure}", file=sys.stderr)
     empty = f", {done.empty} items are without a text" if done.empty else ""

@@ -66,7 +66,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--folder", metavar="FOLDER", action="append", default=[], help="only this one of the source (A/B; repeatable)"
     )
-    parser.add_argument("--into", metavar="FOLDER", default="", help="put all folders below this one (A/B)")
+    parser.add_argument(
+        "--into", metavar="FOLDER", default="", help="put all folders below this one (A/B), the Inbox into it"
+    )
     add_password_stdin(parser, "the account's password, one line,")
     parser.add_argument(
         "--imap-password-stdin",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eas.transfer.names import fit_name
-from eas.transfer.source import Found
+from eas.transfer.source import INBOX_PATH, Found
 from storage.account import Account
 from storage.folders import FolderType
 from storage.ids import own_folder
@@ -75,7 +75,8 @@ class Destinations:
 def below(found: Sequence[Found], top: str, *, is_file: bool) -> list[Found]:
     """Return the folders as they are to be put below one called *top* (`A/B`: B in A); roles are then of no account.
 
-    *is_file*: the source is one file, which is put into *top* itself.
+    The Inbox goes into *top* itself, as does a source that *is_file*.
     """
     names = tuple(name for name in top.split("/") if name)
-    return [Found(names if is_file else (*names, *one.path), one.key, "", one.total) for one in found]
+    paths = [() if is_file or one.path == INBOX_PATH else one.path for one in found]
+    return [Found((*names, *path), one.key, "", one.total) for one, path in zip(found, paths, strict=True)]

@@ -1,4 +1,4 @@
-"""Account → files: folder by folder, oldest mail first, each with its marks and its time.
+"""Account → files: folder by folder, in the order of ids (about that of arrival), each with its marks and its time.
 
 Mails go out as they lie in the store, with the lines that we put before them at delivery (Return-Path, Delivered-To,
 Received): every mail system leaves such lines in a Maildir, they say when and for whom a mail came, and only with them
@@ -18,7 +18,7 @@ from storage.items import Item
 from storage.records import Content
 from storage.seal import SealError
 from storage.state import State
-from storage.views import BOTTOM, TOP, Floor
+from storage.views import BOTTOM, TOP
 
 ITEMS_AT_ONCE = 64
 
@@ -59,9 +59,7 @@ async def export(
             snapshot = state.snapshot()
         tree = dict(snapshot.folders.tree())
         folders = [one for one in tree.values() if one.holds == "Email" and (chosen is None or one.id in chosen)]
-        total = 0
-        for folder in folders:
-            total += len(await snapshot.floors(folder.id, BOTTOM, TOP))
+        total = sum([len(await snapshot.floors(folder.id, BOTTOM, TOP)) for folder in folders])
         for folder in folders:
             target.folder(path_of(tree, folder))
             await _export_folder(account, snapshot, folder.id, target, done, lambda count: advance(count, total))
@@ -73,9 +71,10 @@ async def export(
 async def _export_folder(
     account: Account, state: State, folder: str, target: Target, done: Exported, advance: Callable[[int], None]
 ) -> None:
-    low = BOTTOM
-    while items := await state.members(folder, low, TOP, limit=ITEMS_AT_ONCE, newest_first=False):
-        low = Floor(items[-1].date_ms, items[-1].id + "\0")  # the next possible place
+    ids = sorted(floor.item for floor in await state.floors(folder, BOTTOM, TOP))  # so that each page is read once
+    for start in range(0, len(ids), ITEMS_AT_ONCE):
+        rows = await state.items(ids[start : start + ITEMS_AT_ONCE])
+        items = [rows[item_id] for item_id in sorted(rows)]
         missing = [item for item in items if not target.has(item.id, marks_of(item), item.date_ms)]
         done.known += len(items) - len(missing)
         contents = await state.contents([item.id for item in missing])

@@ -10,7 +10,7 @@ from storage.account import Account
 from storage.engine import Damaged, NotFound
 from storage.seal import SealError
 from storage.state import State
-from storage.views import BOTTOM, TOP, Floor
+from storage.views import BOTTOM, TOP
 
 ITEMS_AT_ONCE = 512
 
@@ -33,11 +33,10 @@ class Present:
 
     async def look(self, state: State, folder: str) -> None:
         """Note what is in *folder*."""
-        low = BOTTOM
-        while items := await state.members(folder, low, TOP, limit=ITEMS_AT_ONCE, newest_first=False):
-            for item in items:
+        ids = sorted(floor.item for floor in await state.floors(folder, BOTTOM, TOP))  # so that each page is read once
+        for start in range(0, len(ids), ITEMS_AT_ONCE):
+            for item in (await state.items(ids[start : start + ITEMS_AT_ONCE])).values():
                 self._unread.setdefault(item.size_bytes, []).append(item.id)
-            low = Floor(items[-1].date_ms, items[-1].id + "\0")
 
     async def take(self, state: State, size_bytes: int, digest: bytes) -> bool:
         """Tell whether a content of this hash is there that did not answer before."""

@@ -36,9 +36,12 @@ class Letter:
     """What names this very message for ever, where the source has such a thing; else its bytes do."""
 
 
+INBOX_PATH = ("INBOX",)
+
+
 def path_of(names: Sequence[str]) -> tuple[str, ...]:
     """Return the path of folder *names*, from the top: the Inbox is one, however it is written."""
-    return ("INBOX", *names[1:]) if names and names[0].casefold() == "inbox" else tuple(names)
+    return (*INBOX_PATH, *names[1:]) if names and names[0].casefold() == "inbox" else tuple(names)
 
 
 @dataclass(frozen=True, slots=True)

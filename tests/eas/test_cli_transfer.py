@@ -17,6 +17,7 @@ def test_an_account_goes_out_and_comes_into_another(site: Run, config: Path, tmp
     place = (f"--{kind}", str(tmp_path / "out"))
     code, out, error = site("export", "anna", *place, "--password-stdin", stdin=WORD)
     assert (code, out, error) == (0, "5 mails written, 0 were there, 0 could not be read\n", "")
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "out").rglob("*"))
     assert site("export", "anna", *place, "--password-stdin", stdin=WORD)[1].startswith("0 mails written, 5 were there")
     site("account", "add", "bert@example.org", "--password-stdin", stdin="x\n")
     code, out, error = site("import", "bert", *place, "--password-stdin", stdin="x\n")

@@ -58,6 +58,12 @@ async def test_no_more_than_the_bound_is_read_ahead(engine: MemoryEngine) -> Non
     assert await blobs.read_many(engine, ACCOUNT, wanted) == [big, b"small", None, None]
 
 
+async def test_a_content_that_repeats_itself_counts_as_long_as_it_is(engine: MemoryEngine) -> None:
+    contents = await stored(engine, b"small", bytes(AHEAD_BYTES_MAX))
+    wanted = [Range(each, 0, AHEAD_BYTES_MAX) for each in contents]
+    assert await blobs.read_many(engine, ACCOUNT, wanted) == [b"small", None]
+
+
 async def test_an_engine_that_is_not_there_is_told(engine: MemoryEngine) -> None:
     contents = await stored(engine, b"small", BIG)
     for content in contents:
