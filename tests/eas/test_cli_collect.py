@@ -8,6 +8,7 @@ import pytest
 
 from eas.run.sections import load
 from storage import paths
+from storage.engine_local import LocalEngine
 from storage.opening import open_store
 from storage.records import Set
 from storage.store import Store, wall_ms
@@ -91,3 +92,16 @@ def test_an_account_that_is_not_whole_is_left_alone(site: Run, config: Path) -> 
     code, _, error = site(*COLLECT, stdin=WORD)
     assert code == 1
     assert "not whole, so nothing was removed" in error
+
+
+def test_the_space_of_packs_is_given_back(site: Run, config: Path) -> None:
+    async def put_and_delete() -> None:
+        engine = await LocalEngine.open(load(config).storage.path)
+        await engine.put("large", b"x" * 1_000_000)
+        await engine.delete(["large"])
+        await engine.close()
+
+    asyncio.run(put_and_delete())
+    assert "given back" not in site("collect", "--dry-run")[1]
+    assert "1.0 MB of packs given back" in site("collect")[1]
+    assert "given back" not in site("collect")[1]
