@@ -20,6 +20,8 @@ from storage.seal import SealError
 
 PLACES_KEPT = 4096
 """So many places are remembered from the pages that were looked at: neighbours are asked for next."""
+TRIES = 3
+"""Where the state says; where a checkpoint said that was looked at before; where the newest one says."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,11 +45,12 @@ class Contents:
 
     async def read(self, content: Content, start: int = 0, size: int | None = None) -> bytes:
         """Return a range of a content.  Raises `NotFound`, `SealError`."""
-        try:
-            return await blobs.read(self._engine, self._account, content, start, size)
-        except NotFound as error:
-            moved = await self._moved(content, error)
-        return await blobs.read(self._engine, self._account, moved, start, size)
+        for _ in range(TRIES - 1):
+            try:
+                return await blobs.read(self._engine, self._account, content, start, size)
+            except NotFound as error:
+                content = await self._moved(content, error)
+        return await blobs.read(self._engine, self._account, content, start, size)
 
     async def read_many(self, ranges: Sequence[blobs.Range]) -> list[bytes | None]:
         """Return ranges of several contents, None for one that is to be read by itself.  Raises `Unavailable`."""
@@ -56,22 +59,25 @@ class Contents:
     async def stream(self, content: Content, start: int = 0, size: int | None = None) -> AsyncIterator[bytes]:
         """Yield a range of a content in pieces of at most 1 MiB.  Raises `NotFound`, `SealError`."""
         end = content.size_bytes if size is None else min(start + size, content.size_bytes)
-        try:
-            async for piece in blobs.stream(self._engine, self._account, content, start, end - start):
-                start += len(piece)
-                yield piece
-            return
-        except NotFound as error:
-            moved = await self._moved(content, error)
-        async for piece in blobs.stream(self._engine, self._account, moved, start, end - start):
-            yield piece
+        for left in reversed(range(TRIES)):
+            try:
+                async for piece in blobs.stream(self._engine, self._account, content, start, end - start):
+                    start += len(piece)
+                    yield piece
+                return
+            except NotFound as error:
+                if not left:
+                    raise
+                content = await self._moved(content, error)
 
     async def _moved(self, content: Content, error: NotFound) -> Content:
         """Return *content* as the newest checkpoint has it.
 
         Raises *error* if that says nothing else, `Unavailable` if it is not to be read now.
         """
-        is_sure = await self._look(content.blob)
+        is_sure = True
+        if self._places.get(content.blob, content.location) == content.location:
+            is_sure = await self._look(content.blob)
         if self._places.get(content.blob, content.location) == content.location:
             if not is_sure:
                 raise Unavailable(f"{error.key}: moved, and nobody could be asked whereto") from error

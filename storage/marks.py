@@ -21,7 +21,7 @@ from typing import Any, overload
 
 import msgpack
 
-from storage.cursor import Cursor
+from storage.cursor import WHOLE, Cursor
 from storage.engine import Unavailable
 
 WRITERS_MIN = 32
@@ -133,8 +133,8 @@ def unpack_cursor(packed: Any) -> Cursor:
 
 
 def _writers(packed: Mapping[Any, Any]) -> dict[str, tuple[int, int]]:
-    # Sixty views name the same few writers: one text serves them all.
-    return {sys.intern(writer): (n, place) for writer, (n, place) in packed.items()}
+    # Sixty views name the same few writers, most of them to the end of a commit: one text, one number serves them all.
+    return {sys.intern(writer): (n, WHOLE if place == WHOLE else place) for writer, (n, place) in packed.items()}
 
 
 def mark_id(cursor: Cursor) -> bytes:
