@@ -8,11 +8,12 @@ from tests.soak.soak import soak
 pytestmark = pytest.mark.interop
 
 MAILS, KILLS, MINUTES = 200, 10, 0.5
+OUTBOX_SECONDS = 30.0
 
 
 @pytest.mark.parametrize(("engine", "nodes", "workers"), [("cas", 3, 1), ("local", 2, 2)])
 def test_nothing_is_lost_and_nothing_twice_when_processes_are_killed(engine: str, nodes: int, workers: int) -> None:
-    plan = Plan(engine, nodes, MAILS, KILLS, MINUTES, seed=1, workers=workers)
+    plan = Plan(engine, nodes, MAILS, KILLS, MINUTES, seed=1, workers=workers, outbox_seconds=OUTBOX_SECONDS)
     seen = soak(plan)
     assert not seen.faults, "\n".join(seen.faults)
     assert seen.counts["kills of nodes"] + seen.counts["kills of the engine"] == KILLS

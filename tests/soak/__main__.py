@@ -7,6 +7,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 
 from tests.soak.plan import Plan, Seen
 from tests.soak.soak import soak
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--mails", type=int, default=5_000)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--minutes", type=float, help="how long mail runs in (three seconds a kill)")
+    parser.add_argument("--outbox-seconds", type=float, default=780.0, help="how long phones try to send one mail")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
     nodes = asked.nodes or NODES.get(asked.engine, 3)
@@ -31,6 +33,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)  # so that all is taken down
     plan = Plan(asked.engine, nodes, asked.mails, asked.kills, minutes, asked.seed, asked.workers)
+    plan = replace(plan, outbox_seconds=asked.outbox_seconds)
     began = time.monotonic()
     seen = soak(plan)
     print(report(plan, seen, time.monotonic() - began), flush=True)

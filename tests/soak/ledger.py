@@ -26,6 +26,8 @@ class Ledger:
     """What Postfix took from outside, by token."""
     sent: dict[str, tuple[int, int]] = field(default_factory=dict)
     """What phones sent, and were told is sent: token → account it came from, account it went to."""
+    left: set[str] = field(default_factory=set)
+    """What a phone still has in its outbox: perhaps it went out, perhaps not."""
     asked_again: set[str] = field(default_factory=set)
     """Of those, the ones whose first answer did not come: one of them may have gone out once more (ARCHITECTURE 4)."""
     promises: dict[tuple[int, str], Promise] = field(default_factory=dict)

@@ -1,20 +1,21 @@
 """What a phone does while it lives through it: it looks, waits, marks, moves, removes and sends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Self
 
 from eas.protocol.status import Common
-from tests.soak.asking import Fault
-from tests.soak.letters import letter, token_of
+from tests.soak.asking import Fault, Way
+from tests.soak.ledger import Ledger
+from tests.soak.letters import Letter, letter, token_of
+from tests.soak.nodes import Node
 from tests.soak.phone import Phone
-from tests.soak.plan import address
+from tests.soak.plan import Plan, Seen, address
 from tests.support.answers import Answer
 from tests.support.client import Refused
 from tests.support.mailbox import SyncResult
 from tests.support.sync_requests import PLAIN, BodyPreference, delete, flag, read, unflag
 
-SEND_PATIENCE_SECONDS: Final = 780.0  # an attempt that died stands in the way for ten minutes where nobody knows it did
 WAIT_SECONDS: Final = 6
 REST_SECONDS_MAX: Final = 0.6
 MOVED, GONE = 3, 1  # [MS-ASCMD] MoveItems/Status
@@ -22,7 +23,22 @@ WAYS: Final = (("inbox", "kept"), ("inbox", "kept"), ("kept", "inbox"), ("trash"
 
 
 class Life(Phone):
-    """A phone in somebody's hand."""
+    """A phone in somebody's hand.  Its outbox works by itself: what cannot be sent yet holds up nothing else."""
+
+    def __init__(self, plan: Plan, number: int, nodes: Sequence[Node], ledger: Ledger, seen: Seen) -> None:
+        super().__init__(plan, number, nodes, ledger, seen)
+        self._outbox = self.connection(nodes)
+        self._outbox_way = Way(self._outbox, nodes, self.random, seen)
+        self._sending: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._outbox_way.__aenter__()
+        return await super().__aenter__()
+
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
+        await self._outbox.close()
+        await self._outbox_way.__aexit__(None, None, None)
 
     async def live(self, is_over: asyncio.Event) -> None:
         """Do one thing after the other until *is_over*; what was begun is brought to an answer."""
@@ -42,6 +58,8 @@ class Life(Phone):
             (doing,) = self.random.choices(list(doings), list(doings.values()))
             await doing()
             await asyncio.sleep(self.random.random() * REST_SECONDS_MAX)
+        if self._sending is not None:
+            await self._sending
 
     async def mark(self, role: str) -> None:
         """Mark a few items read or unread, or flag them."""
@@ -91,11 +109,27 @@ class Life(Phone):
                 self.seen.counts["erasures"] += 1
 
     async def send(self) -> None:
-        """Send a mail to an account of the site; the same one until it is taken."""
+        """Put a mail for an account of the site into the outbox, unless the last one is still there."""
+        if self._sending is not None:
+            if not self._sending.done():
+                return
+            self._sending.result()
         to = self.random.randint(1, self.plan.accounts)
-        token = f"sent{len(self.ledger.sent)}-{self.random.randbytes(4).hex()}"
+        token = f"sent{self.random.randrange(10**6)}-{self.random.randbytes(4).hex()}"
         mail = letter(self.random, token, (to,), self.random.choice((300, 3_000, 30_000)), address(self.account))
-        _, failed = await self.way.ask(lambda: self._taken(mail.message, token), SEND_PATIENCE_SECONDS)
+        self._sending = asyncio.create_task(self._send(mail))
+
+    async def _send(self, mail: Letter) -> None:
+        """Send it, and again, until it is taken."""
+        token, (to,) = mail.token, mail.accounts
+        self.ledger.left.add(token)
+        try:
+            async with asyncio.timeout(self.plan.outbox_seconds):
+                _, failed = await self._outbox_way.ask(lambda: self._taken(mail.message, token), float("inf"))
+        except TimeoutError:
+            self.seen.counts["mails left in a phone's outbox"] += 1
+            return
+        self.ledger.left.discard(token)
         self.ledger.sent[token] = self.account, to
         if failed:
             self.ledger.asked_again.add(token)
@@ -120,7 +154,7 @@ class Life(Phone):
 
     async def _taken(self, mime: bytes, client_id: str) -> Answer:
         """Send; raises `Refused` unless it is taken, or was before."""
-        answer = await self.client.send_mail(mime, client_id=client_id)
+        answer = await self._outbox.send_mail(mime, client_id=client_id)
         if answer.is_empty:
             return answer
         status = None if answer.root is None else int(answer.root.children[0].as_text())

@@ -37,13 +37,8 @@ class Phone:
         self.name = f"{name}{number} of u{self.account}"
         self.plan, self.ledger, self.seen = plan, ledger, seen
         self.random = Random(f"{plan.seed} {name} {number}")
-        self.client = EasClient(
-            nodes[0].url,
-            address(self.account),
-            password(self.account),
-            version=VERSIONS[number % len(VERSIONS)],
-            device=Device(f"{name}{number}"),
-        )
+        self._device, self._version = Device(f"{name}{number}"), VERSIONS[number % len(VERSIONS)]
+        self.client = self.connection(nodes)
         self.way = Way(self.client, nodes, self.random, seen)
 
     async def __aenter__(self) -> Self:
@@ -53,6 +48,11 @@ class Phone:
     async def __aexit__(self, *error: object) -> None:
         await self.client.close()
         await self.way.__aexit__(None, None, None)
+
+    def connection(self, nodes: Sequence[Node]) -> EasClient:
+        """Return another connection of the device."""
+        account = address(self.account), password(self.account)
+        return EasClient(nodes[0].url, *account, version=self._version, device=self._device)
 
     # -- what it has
 

@@ -26,6 +26,9 @@ class Plan:
     """Processes of each node."""
     accounts: int = 4
     phones: int = 8
+    outbox_seconds: float = 780.0
+    """How long a mail may wait in a phone's outbox: where nobody knows that a process died, its attempt stands in the
+    way for ten minutes.  What waits at the end for longer is left there."""
 
     @property
     def seconds_a_kill(self) -> float:

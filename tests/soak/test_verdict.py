@@ -101,6 +101,13 @@ def test_a_missing_copy_and_a_second_one_are_named(case: Case) -> None:
     ]
 
 
+def test_what_is_left_in_an_outbox_may_have_come_or_not(case: Case) -> None:
+    case.ledger.left.add("sent0-00000000")
+    assert case.faults() == []
+    case.put_all("inbox", "sent0-00000000", times=2)
+    assert case.faults() == []
+
+
 def test_phones_that_differ_are_named(case: Case) -> None:
     case.put(case.phones[0], "sent", TOKENS[0])
     assert "phone0 of u1 holds something else" in case.faults()[0]

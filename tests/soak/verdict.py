@@ -70,7 +70,10 @@ def compare(account: int, phones: Sequence[Phone], ledger: Ledger, seen: Seen) -
         if each != held[-1]:
             seen.fault(f"{phone.name} holds something else than a new phone: {_difference(each, held[-1])}")
     last = held[-1]
-    came = Counter(token for role in ROLES if role != "sent" for token, _, _ in last[role].values() if token)
+    mails = Counter((role == "sent", token) for role in ROLES for token, _, _ in last[role].values() if token)
+    for token in ledger.left:  # whether it came is anybody's guess
+        del mails[False, token], mails[True, token]
+    came = Counter({token: count for (is_copy, token), count in mails.items() if not is_copy})
     expected = ledger.expected(account)
     doubled = {token for token, count in came.items() if count > 1}
     excused = doubled & ledger.asked_again
@@ -80,7 +83,7 @@ def compare(account: int, phones: Sequence[Phone], ledger: Ledger, seen: Seen) -
     _none(seen, account, "erased and there", erased & came.keys())
     _none(seen, account, "twice", doubled - excused)
     _none(seen, account, "from nowhere", came.keys() - expected)
-    copies = Counter(token for token, _, _ in last["sent"].values())
+    copies = Counter({token: count for (is_copy, token), count in mails.items() if is_copy})
     _none(seen, account, "without a copy in Sent Items", ledger.copies(account) - copies.keys())
     _none(seen, account, "with two copies in Sent Items", {token for token, count in copies.items() if count > 1})
     seen.counts["mails held at the end"] += came.total()
