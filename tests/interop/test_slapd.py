@@ -1,12 +1,15 @@
 """The LDAP directory against Debian's slapd: who is found, who gets in, and what its outages do."""
 
 import asyncio
+import sys
 import time
+from asyncio.subprocess import PIPE
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -30,9 +33,11 @@ from storage.opening import open_store
 from storage.settings import Settings as StorageSettings
 from storage.startup import create_deployment_key
 from storage.store import Store
+from storage.toml_tables import toml_value
 from tests.eas.world import World
 from tests.interop.slapd import PEOPLE, Slapd, running_slapd
-from tests.support.client import EasClient
+from tests.sources import ROOT
+from tests.support.client import Device, EasClient
 
 pytestmark = pytest.mark.interop
 
@@ -415,11 +420,24 @@ class Site:
 
 @pytest.fixture
 async def site(slapd: Slapd, tmp_path: Path) -> AsyncIterator[Site]:
+    async with site_on(slapd, tmp_path, "memory") as here:
+        yield here
+
+
+@pytest.fixture
+async def site_on_disk(slapd: Slapd, tmp_path: Path) -> AsyncIterator[Site]:
+    async with site_on(slapd, tmp_path, "local") as here:
+        yield here
+
+
+@asynccontextmanager
+async def site_on(slapd: Slapd, folder: Path, engine: Literal["memory", "local"]) -> AsyncIterator[Site]:
     settings = StorageSettings(
-        engine="memory",
+        engine=engine,
+        path=folder / "store",
         directory="ldap",
-        ldap_file=tmp_path / "ldap.toml",
-        deployment_key_file=tmp_path / "deployment.key",
+        ldap_file=folder / "ldap.toml",
+        deployment_key_file=folder / "deployment.key",
         mail_domains=("example.test",),
         argon2_memory_kib=CHEAPEST.memory_kib,
         argon2_passes=CHEAPEST.passes,
@@ -496,6 +514,50 @@ async def test_a_password_that_was_changed_in_the_directory_lets_nobody_in_until
     await admin.change_password(site.store, anna, "pw-anna", "new in ldap")
     again, _ = await site.store.unlock("anna", "new in ldap")
     assert again.id == account.id
+
+
+async def test_whoever_changed_his_password_elsewhere_is_helped_by_the_command_that_the_log_names(
+    site_on_disk: Site,
+) -> None:
+    """From the change in LDAP to a phone that syncs again: by the old password once, and once by the recovery key."""
+    site, new = site_on_disk, ("new in ldap", "newer in ldap")
+    inbox = await site.phone().inbox()
+    _, recovery_key = await account_command(site, "recovery-key", "pw-anna")
+    _, app_password = await account_command(site, "app-password add --device ABC", "pw-anna")
+    on_device = EasClient(site.world.url, "anna", app_password, device=Device(id="ABC"))
+    site.world.clients.append(on_device)
+    await on_device.sync_all(await on_device.inbox())
+    for password, known in zip(new, ("pw-anna", recovery_key), strict=True):
+        site.slapd.change("anna", "userPassword", password)
+        with structlog.testing.capture_logs() as logs:
+            assert (await site.status(password))[0] == 401
+        (told,) = [log["help"] for log in logs if log["event"] == "login.password_changed_in_directory"]
+        assert "petitbleu account password NAME" in told
+        assert (await account_command(site, "password", known, "not the one in LDAP"))[0] == 1
+        assert (await account_command(site, "password", "wrong", password))[0] == 1
+        assert (await account_command(site, "password", known, password))[0] == 0
+        assert (await site.status(password))[0] == 200
+        phone = site.phone(password)
+        assert await site.deliver("anna@example.test") == 250
+        await phone.sync_all(await phone.inbox())
+        assert (await on_device.sync(inbox)).status == 1  # it has a password of its own, which LDAP does not know
+    assert (await site.status("pw-anna"))[0] == 401
+
+
+async def account_command(site: Site, action: str, *lines: str) -> tuple[int, str]:
+    """Run `petitbleu account` as an administrator does; return its code and, of its first line, the last word."""
+    config = site.settings.path.with_name("petitbleu.toml")
+    shared = ("path", "ldap_file", "deployment_key_file", "argon2_memory_kib", "argon2_passes")
+    table = "".join(f"{name} = {toml_value(getattr(site.settings, name))}\n" for name in shared)
+    config.write_text(f'[storage]\nengine = "local"\ndirectory = "ldap"\nmail_domains = ["example.test"]\n{table}')
+    words = action.split()
+    count = 2 if words[0] == "app-password" else 1
+    arguments = ["account", *words[:count], "anna", *words[count:], "--password-stdin", "--config", str(config)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "eas", *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    out, _ = await process.communicate("".join(f"{line}\n" for line in lines).encode())
+    return process.returncode or 0, (out.decode().splitlines() or [" "])[0].rpartition(" ")[2]
 
 
 async def test_a_session_ends_some_time_after_its_password_was_changed(site: Site) -> None:
