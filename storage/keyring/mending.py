@@ -41,7 +41,8 @@ async def mend(vault: Vault, stored: Stored, ring: Ring) -> None:
 def superseded(stored: Stored, ring: Ring) -> list[str]:
     """Return the rings and public keys that no unlock needs.  Those that are damaged stay, to be seen."""
     publics = [name for name in stored.publics if paths.parse(name).n < ring.newest.number]
-    return [*(old.name for old in stored.rings[:-1]), *publics]
+    current = stored.ring().name
+    return [*(other.name for other in stored.rings if other.name != current), *publics]
 
 
 def proven_heirs(stored: Stored, ring: Ring) -> Iterator[StoredSlot]:

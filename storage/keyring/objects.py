@@ -70,6 +70,8 @@ class Stored:
     rings: list[StoredRing] = field(repr=False)
     """Those that are genuine, the one that counts last."""
     damaged_rings: list[SealError]
+    published: "PublicKey | None"
+    """None if there is none yet, or none that is genuine."""
     ring_names: list[str]
     """All versions, in order."""
     slots: dict[str, StoredSlot]
@@ -104,6 +106,11 @@ class Stored:
         if not self.rings:
             raise self.damaged_rings[-1] if self.damaged_rings else self._lacks_ring("no ring")
         found = self.rings[-1]
+        if self.published is not None and self.published.epoch >= found.epoch and found.public:
+            fitting = [ring for ring in self.rings if (ring.public, ring.epoch) == self.published]
+            if not fitting:
+                raise self._lacks_ring("no ring has the private key of the public one")
+            found = fitting[-1]
         if any(stored.slot.epoch > found.epoch for stored in self.slots.values()):
             raise self._lacks_ring(f"only of epoch {found.epoch}, but slots are newer: damaged or rolled back")
         return found
@@ -164,11 +171,21 @@ def _fold(deployment_key: bytes, account: str, objects: dict[str, bytes]) -> Sto
         by_kind[Kind.PUBLIC],
         rings,
         damaged_rings,
+        _published(deployment_key, by_kind[Kind.PUBLIC]),
         list(by_kind[Kind.RING]),
         slots,
         damaged,
         list(by_kind[Kind.SLOT]),
     )
+
+
+def _published(deployment_key: bytes, publics: dict[str, bytes]) -> PublicKey | None:
+    for name in reversed(publics):
+        try:
+            return unpack_public(deployment_key, name, publics[name])
+        except SealError:
+            return None  # `Stored.public` says so to whoever needs it
+    return None
 
 
 def _genuine_rings(deployment_key: bytes, objects: dict[str, bytes]) -> tuple[list[StoredRing], list[SealError]]:

@@ -1,6 +1,6 @@
 """The ring: an account's private keys and the master keys of all epochs in use, sealed under the newest master.
 
-    "PR"  format (1)  epoch (1)  length (4)  msgpack {public key of a slot: the master, sealed to it}      in clear
+    "PR"  format (1)  epoch (1)  public key (32)  length (4)  msgpack {a slot's public key: the master, sealed to it}
     [ids, tokens, [[epoch, master, private, until], …]]                               sealed under the newest master
     mac (32)                                                             by the deployment key, over name and all of it
 
@@ -9,7 +9,9 @@ through what was sealed to its public key: nobody needed its password for that. 
 the new master into the slot itself.  Two things make a ring genuine: the deployment key's mac, and that it contains
 the very master that the slot holds, which whoever has the bucket and the deployment key does not know.
 
-Of several rings the one of the newest epoch counts, then the greatest version.  `ids` and `tokens` are derived once,
+Of several rings the one of the newest epoch counts: that of the published public key, if there is one for the epoch,
+else (and of several of these) the greatest version.  So a ring that arrives late, of a change that was given up long
+ago, displaces none whose keys are in use.  `ids` and `tokens` are derived once,
 from the first master: ids of items and the MACs of sync keys outlive every change.
 
 The first versions wrote the private keys alone, sealed under the master: such a ring is of the first epoch.
@@ -42,7 +44,7 @@ from storage.seal import (
 RING_BYTES_MAX = 64 * 1024
 """Of the sealed part's plain bytes: 255 epochs take less."""
 _OLD_KEYS_MAX = 64
-_HEADER = struct.Struct(">2sBBI")
+_HEADER = struct.Struct(">2sBB32sI")
 _MAGIC, _FORMAT = b"PR", 1
 _OLD_FORMAT = b"\x01"
 _MAC_BYTES = 32
@@ -100,6 +102,8 @@ class StoredRing:
     name: str
     data: bytes = field(repr=False)
     epoch: int
+    public: bytes
+    """The public key of its epoch; empty in the first versions."""
     heirs: Mapping[bytes, bytes] = field(repr=False)
     """By the public keys of slots: the master, sealed to each."""
     sealed_at: int
@@ -123,7 +127,7 @@ def pack_ring(deployment_key: bytes, name: str, ring: Ring, heirs: Iterable[byte
     account, newest = paths.parse(name).account, ring.newest
     sealed = {public: _bequeath(account, newest, public) for public in heirs}
     clear = bytes(msgpack.packb(sealed))
-    header = _HEADER.pack(_MAGIC, _FORMAT, newest.number, len(clear)) + clear
+    header = _HEADER.pack(_MAGIC, _FORMAT, newest.number, ring.public, len(clear)) + clear
     epochs = [[one.number, one.master, one.private, one.until_ms] for one in ring.epochs]
     plain = bytes(msgpack.packb([ring.ids, ring.tokens, epochs]))
     body = header + seal(derive(newest.master, "ring"), _sealed_name(name, header), plain, compress=False)
@@ -133,17 +137,17 @@ def pack_ring(deployment_key: bytes, name: str, ring: Ring, heirs: Iterable[byte
 def read_ring(deployment_key: bytes, name: str, data: bytes) -> StoredRing:
     """Return what a ring says without keys.  Raises `SealError` for what the deployment key did not make."""
     if data[:1] == _OLD_FORMAT:  # has no mac; the master's seal has to do
-        return StoredRing(name, data, FIRST_EPOCH, {}, 0)
+        return StoredRing(name, data, FIRST_EPOCH, b"", {}, 0)
     body, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
     if not compare_digest(mac, _mac(deployment_key, name, body)):
         raise SealError(name, "not made with the deployment key")
     try:
-        magic, version, epoch, size = _HEADER.unpack_from(body)
+        magic, version, epoch, public, size = _HEADER.unpack_from(body)
         if (magic, version) != (_MAGIC, _FORMAT):
             raise ValueError
         start = _HEADER.size + size
         heirs: dict[bytes, bytes] = msgpack.unpackb(body[_HEADER.size : start], strict_map_key=False)
-        return StoredRing(name, body, epoch, dict(heirs), start)
+        return StoredRing(name, body, epoch, public, dict(heirs), start)
     except (struct.error, ValueError, TypeError) as error:
         raise SealError(name, "not a ring, though genuine: made by a newer version?") from error
 
@@ -165,7 +169,7 @@ def open_ring(stored: StoredRing, master: bytes) -> Ring:
     plain = open_(derive(master, "ring"), _sealed_name(stored.name, header), sealed, size_max=RING_BYTES_MAX)
     ids, tokens, epochs = msgpack.unpackb(plain)
     ring = Ring(tuple(Epoch(*one) for one in epochs), ids, tokens)
-    if ring.newest.number != stored.epoch or ring.newest.master != master:
+    if (ring.newest.number, ring.newest.master, ring.public) != (stored.epoch, master, stored.public):
         raise SealError(stored.name, "its header is of another epoch")
     return ring
 

@@ -126,7 +126,7 @@ async def retire(vault: Vault, unlocked: Unlocked) -> list[int]:
         left = replace(ring, epochs=tuple(one for one in ring.epochs if one.number not in gone))
         heirs = [slot.slot.public for slot in proven_heirs(stored, left) if _is_known(stored, slot)]
         await write_ring(vault, stored, left, heirs)
-        await vault.engine.delete([one.name for one in stored.rings])
+        await vault.engine.delete([one.name for one in stored.rings])  # all of before
     return gone
 
 

@@ -68,15 +68,16 @@ class Reader:
         name = self._last("ring/")
         data = self.store[name]
         assert data[-32:] == keyed(derive(DEPLOYMENT_KEY, "ring"), name.encode(), data[:-32], size=32)
-        magic, version, epoch, size = struct.unpack(">2sBBI", data[:8])
+        magic, version, epoch, public_key, size = struct.unpack(">2sBB32sI", data[:40])
         assert (magic, version) == (b"PR", 1)
-        heirs, header = msgpack.unpackb(data[8 : 8 + size]), data[: 8 + size]
+        assert public_key == self.store[self._last("public/")][1:33]
+        heirs, header = msgpack.unpackb(data[40 : 40 + size]), data[: 40 + size]
         master = self.master
         if epoch != self.slot_epoch:
             public = bytes(PrivateKey(self.slot_private).public_key)
             master = unsealed(b"", f"{self.prefix}ring/{epoch}", heirs[public], self.slot_private)
         digest = hashlib.blake2b(header, digest_size=16).hexdigest()
-        plain = unsealed(derive(master, "ring"), f"{name}#{digest}", data[8 + size : -32])
+        plain = unsealed(derive(master, "ring"), f"{name}#{digest}", data[40 + size : -32])
         assert self.master in [one[1] for one in msgpack.unpackb(plain)[2]]
         return plain
 

@@ -2,10 +2,12 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from storage import paths
+from storage.engine import EngineError
 from storage.epochs import EPOCH_MAX
 from storage.keyring import rotation
 from storage.keyring.claims import CLAIM_MS, Claimed
@@ -29,7 +31,7 @@ from storage.keyring.slots import SlotKind, unpack_slot
 from storage.paths import Kind, Version
 from storage.seal import SealError, derive, keyed_hash, new_key, new_key_pair, open_, open_sealed, seal, seal_to
 from tests.storage.vaults import ACCOUNT, DEPLOYMENT_KEY, PASSWORD, SECRET, StepEngine, World
-from tests.support.engines import Crash, CrashingEngine
+from tests.support.engines import Crash, CrashingEngine, FailingEngine
 
 APP = "abcd-efgh-ijkl-mnop"
 WRITES = 8  # claim, ring, public key, old ring, old public key, claim gone; and room
@@ -277,6 +279,49 @@ async def test_an_unlock_beside_a_new_master_gives_the_old_or_the_new_keys(home:
     opened = await unlock(home.node(engine), ACCOUNT, APP, [SECRET], "phone")
     assert opened.epoch in {1, 2}
     await home.main()  # perhaps it was an unlock alone
+    assert len(await all_open(home)) == 1
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+@pytest.mark.parametrize("tag", ["00000001", "ffffffff"])
+async def test_a_ring_that_arrives_late_displaces_none_that_is_in_use(home: Home, tag: str, is_published: bool) -> None:
+    """Of a change that was given up so long ago that its claim is gone: its keys are nobody's."""
+    unlocked = await home.main()
+    lost = home.twin()
+    await rotate(lost.vault, unlocked)
+    heirs = [slot.slot.public for slot in (await load(home.vault, ACCOUNT)).living]
+    ring = (await lost.main()).ring
+    name = paths.ring(ACCOUNT, Version(2, tag))
+    late = pack_ring(DEPLOYMENT_KEY, name, ring, heirs)
+    if not is_published:  # nor is anybody else's: then either will do, for all
+        home.objects.put(name, late)
+        assert {one.master for one in await home.all()} == {ring.newest.master}
+        return
+    made = await rotate(home.vault, unlocked)
+    await home.app()  # its slot is of the new epoch
+    home.objects.put(name, late)
+    for opened in await home.all():
+        assert opened.ring == made.unlocked.ring
+    await home.main()
+    assert name not in home.names(Kind.RING)
+    assert await all_open(home) == {2}
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_an_engine_that_fails_and_is_late_locks_nobody_out(home: Home, seed: int) -> None:
+    random = Random(seed)
+    engine = FailingEngine(home.engine(), random, 0.15)
+    for _ in range(6):
+        with suppress(EngineError, Claimed, KeysChanged):
+            opened = await unlock(home.node(engine), ACCOUNT, PASSWORD, [SECRET])
+            if random.random() < 0.5:
+                opened = await unlock(home.node(engine), ACCOUNT, APP, [SECRET], "phone")
+            await rotate(home.node(engine), opened)
+        await engine.settle()
+        home.wall.ms += CLAIM_MS
+        assert len({opened.master for opened in await home.all()}) == 1
+    await home.main()
+    await home.main()
     assert len(await all_open(home)) == 1
 
 
