@@ -135,6 +135,11 @@ async def _check_keys(vault: Vault, account: str, report: Report, *, is_in_use: 
             report.error(error.name, str(error))
     if not stored.rings:
         report.error(f"a/{account}", "has no private keys: what was delivered cannot be read")
+    else:
+        try:
+            stored.ring()
+        except SealError as error:  # one of a newer epoch is missing
+            report.error(error.name, str(error))
     if not any(slot.slot.kind is SlotKind.MAIN for slot in stored.living):
         others = "a recovery key sets a new one" if stored.living else "no password opens it"
         report.error(f"a/{account}/slot", f"the main password's is missing or damaged: {others}")
