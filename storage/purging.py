@@ -16,7 +16,7 @@ from storage.clock import stamp_ms
 from storage.cursor import Cursor, covers, join
 from storage.folders import TRASH
 from storage.items import Item
-from storage.marks import known
+from storage.marked import known
 from storage.pages import NOWHERE
 from storage.state import State
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from storage.chunks import CONTENT_BYTES_MAX
 from storage.cursor import Cursor, Rid
-from storage.marks import mark_id, pack_cursor, unpack_cursor
+from storage.marked import mark_id, pack_cursor, unpack_cursor
 from storage.seal import KEY_BYTES
 from storage.views import View, pack_view, unpack_view
 

@@ -20,7 +20,7 @@ from storage.cursor import Cursor, Rid, covers, dominates, join, whole
 from storage.folders import TRASH, Folders
 from storage.items import Item, Register
 from storage.journal import Journal
-from storage.marks import known
+from storage.marked import known
 from storage.records import (
     Added,
     Content,

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from storage.cursor import Cursor, Rid
-from storage.marks import MarkedCursor, Marks, pack_cursor, unpack_cursor
+from storage.marked import MarkedCursor, pack_cursor, unpack_cursor
+from storage.marks import Marks
 
 
 class ViewId(NamedTuple):

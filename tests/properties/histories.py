@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from storage.cursor import WHOLE, Cursor, Rid
-from storage.marks import Mark, MarkedCursor, mark_id
+from storage.marked import Mark, MarkedCursor, mark_id
 from storage.records import Added, DeviceSet, FolderSet, MarkMade, Record, Sending, Sent, Set, Stamp, ViewMade
 from storage.state import Commit
 from storage.views import Floor, View, ViewId

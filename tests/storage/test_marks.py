@@ -12,19 +12,8 @@ from hypothesis import strategies as st
 from storage import paths, purging
 from storage.cursor import WHOLE, Cursor, Rid, beyond, covers, cut_before, dominates, join
 from storage.engine_memory import MemoryObjects
-from storage.marks import (
-    KEPT,
-    NAMED,
-    WRITERS_MIN,
-    Mark,
-    MarkedCursor,
-    Marks,
-    UnknownMark,
-    difference,
-    mark_id,
-    pack_cursor,
-    unpack_cursor,
-)
+from storage.marked import Mark, MarkedCursor, UnknownMark, difference, mark_id, pack_cursor, unpack_cursor
+from storage.marks import KEPT, NAMED, WRITERS_MIN, Marks
 from storage.records import MarkMade, UnknownRecord, ViewMade, pack, unpack
 from storage.views import TOP, View, ViewId, Views
 from tests.storage.nodes import ACCOUNT, NOW_MS, Node, mail
