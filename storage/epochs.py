@@ -32,11 +32,14 @@ class StaleKeys(Unavailable):
 class EpochKeys:
     """The keys of one purpose.  Shared by all who use them, so that all learn of a new epoch at once."""
 
-    __slots__ = ("_keys", "_refused")
+    __slots__ = ("_epoch", "_key", "_older", "_refused")  # an idle account has several: no table without need
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
-        self._keys = dict(keys)
-        self._refused: set[str] = set()
+        self._epoch = max(keys, default=FIRST_EPOCH)
+        self._key = keys.get(self._epoch)
+        older = {epoch: key for epoch, key in keys.items() if epoch != self._epoch}
+        self._older: Mapping[int, bytes] | None = older or None
+        self._refused: set[str] | None = None
 
     @classmethod
     def first(cls, key: bytes) -> "EpochKeys":
@@ -46,32 +49,33 @@ class EpochKeys:
     @property
     def epoch(self) -> int:
         """The newest epoch, under which objects are written."""
-        return max(self._keys, default=FIRST_EPOCH)
+        return self._epoch
 
     @property
     def current(self) -> bytes:
         """The key of the newest epoch.  Raises KeyError where there is none."""
-        return self._keys[self.epoch]
+        if self._key is None:
+            raise KeyError(self._epoch)
+        return self._key
 
     @property
     def epochs(self) -> list[int]:
         """All epochs, the oldest first."""
-        return sorted(self._keys)
+        return sorted([*(self._older or ()), *([] if self._key is None else [self._epoch])])
 
     def of(self, epoch: int, name: str) -> bytes:
         """Return the key of *epoch*, for the object *name*.  Raises `UnknownEpoch` for a newer one, `SealError`."""
-        key = self._keys.get(epoch)
+        key = self._key if epoch == self._epoch else (self._older or {}).get(epoch)
         if key is not None:
             return key
-        if epoch > self.epoch and name not in self._refused:
+        if epoch > self._epoch and name not in (self._refused or ()):
             raise UnknownEpoch(name, epoch)
         raise SealError(name, f"of key epoch {epoch}, for which there is no key")
 
     def refuse(self, name: str) -> None:
         """Take *name* for damaged from now on: there is no such epoch as it says."""
-        self._refused.add(name)
+        self._refused = {*(self._refused or ()), name}
 
     def take(self, newer: "EpochKeys") -> None:
         """Hold what *newer* holds."""
-        self._keys = dict(newer._keys)
-        self._refused.clear()
+        self._epoch, self._key, self._older, self._refused = newer._epoch, newer._key, newer._older, None

@@ -81,6 +81,14 @@ class LogKeys:
     log: EpochKeys
     private: EpochKeys
 
+    def epoch(self) -> int:
+        """Return the epoch under which commits are written now."""
+        return self.log.epoch
+
+    def make(self, name: str, header: Header, time: int, records: Sequence[Record]) -> bytes:
+        """Return the log object *name* of a commit by whoever holds these keys."""
+        return make_own(name, self.log, header, time, records)
+
 
 def _sealed_name(name: str, header: bytes) -> str:
     return f"{name}#{header.hex()}"

@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from storage import log, objects, paths
+from storage import log, paths
 from storage.account import Account, AccountKeys, Identity
 from storage.clock import Clock
 from storage.delivery import Delivery
@@ -20,11 +20,10 @@ from storage.feeds.feed import Feed, News
 from storage.keyring import keys
 from storage.keyring.app_passwords import find_app_slot
 from storage.keyring.creation import NewKeys, create_account_keys
-from storage.keyring.objects import UnknownAccount, Vault, load
+from storage.keyring.objects import UnknownAccount, Vault, newest_epoch
 from storage.keyring.passwords import spend_as_unlock
 from storage.keyring.rotation import retirable, retire
 from storage.keyring.slots import SlotKind
-from storage.records import Record
 from storage.seal import SealError
 from storage.verified import VerifyingDirectory, unlock_verified
 
@@ -126,7 +125,7 @@ class Store:
         if not isinstance(directory, VerifyingDirectory):
             return await keys.unlock(self.vault, account, password, secrets, device_id)
         verify = partial(directory.verify, mailbox, password)
-        return await unlock_verified(self.vault, account, password, secrets, device_id, verify)
+        return await unlock_verified(self.vault, account, password, secrets, device_id, verify, user=mailbox.address)
 
     async def still_takes(self, mailbox: Mailbox, password: str, kind: SlotKind) -> bool:
         """Tell whether the directory still lets in who opened a slot of that *kind*.  Raises `DirectoryUnavailable`."""
@@ -167,22 +166,17 @@ class Store:
             _log.info("keys.retired", account=unlocked.account, epochs=gone)
 
     def _account(self, account_id: str, identity: Identity, account_keys: AccountKeys) -> Account:
-        def make(name: str, header: objects.Header, when: int, records: Sequence[Record]) -> bytes:
-            return objects.make_own(name, account_keys.log.log, header, when, records)
-
-        async def newest_epoch() -> int:
-            return (await load(self.vault, account_id)).epoch
-
-        writer = log.Writer(
+        writer = log.Writer(  # no closures: there may be thousands of accounts
             self.engine,
             account_id,
             self.clock,
-            make,
+            account_keys.log.make,
             delivers=False,
             published=self.feed.publish,
-            epoch=lambda: account_keys.epoch,
+            epoch=account_keys.log.epoch,
         )
-        return Account(self.engine, account_id, identity, account_keys, self.clock, writer, newest_epoch)
+        newest = partial(newest_epoch, self.vault, account_id)
+        return Account(self.engine, account_id, identity, account_keys, self.clock, writer, newest)
 
     async def _secret(self, mailbox: Mailbox) -> bytes:
         secrets = await self.directory.user_secrets(mailbox)

@@ -48,8 +48,10 @@ async def unlock_verified(
     user_secrets: Sequence[bytes],
     device_id: str,
     verify: Callable[[], Awaitable[bool]],
+    *,
+    user: str = "",
 ) -> keys.Unlocked:
-    """Open an account as `keys.unlock` does; *verify* asks the directory about the password.
+    """Open an account as `keys.unlock` does; *verify* asks the directory about the password; *user* is for the log.
 
     Raises `WrongPassword`, `DirectoryUnavailable` (also while somebody else makes the account), `SealError`,
     `EngineError`.
@@ -58,7 +60,7 @@ async def unlock_verified(
         unlocked = await keys.unlock(vault, account, password, user_secrets, device_id)
     except keys.WrongPassword:
         if await verify():
-            _log.error("login.password_changed_in_directory", account=account, help=CHANGED_HELP)
+            _log.error("login.password_changed_in_directory", account=account, user=user, help=CHANGED_HELP)
         raise
     except UnknownAccount:
         if not await verify():
@@ -66,7 +68,7 @@ async def unlock_verified(
             raise keys.WrongPassword(account) from None
         return await _made_at_first_login(vault, account, password, user_secrets, device_id)
     if unlocked.kind is SlotKind.MAIN and not await verify():
-        _log.warning("login.not_the_directorys_password", account=account)
+        _log.warning("login.not_the_directorys_password", account=account, user=user)
         raise keys.WrongPassword(account)
     return unlocked
 

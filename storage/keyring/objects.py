@@ -216,6 +216,11 @@ def _counting(deployment_key: bytes, versions: dict[str, bytes]) -> StoredSlot:
     return newest
 
 
+async def newest_epoch(vault: Vault, account: str) -> int:
+    """Return the newest epoch that a genuine ring of the account is of.  Raises `EngineError`."""
+    return (await load(vault, account)).epoch
+
+
 async def read_public(engine: Engine, deployment_key: bytes, account: str) -> PublicKey:
     """Return the account's public key and its epoch, all that a delivery needs.  Costs a listing and a read.
 

@@ -508,6 +508,7 @@ async def test_a_password_that_was_changed_in_the_directory_lets_nobody_in_until
             await site.store.unlock("anna", "new in ldap")
     events = {log["event"]: log for log in logs}
     assert "petitbleu account password" in events["login.password_changed_in_directory"]["help"]
+    assert events["login.password_changed_in_directory"]["user"] == "anna@example.test"  # a hash in what is written
     assert "login.not_the_directorys_password" in events
     with pytest.raises(admin.NotInDirectory):
         await admin.change_password(site.store, anna, "pw-anna", "new elsewhere")
