@@ -103,7 +103,7 @@ async def _import(arguments: argparse.Namespace) -> tuple[Imported, list[str]]:
         prompt = f"Password of {mailbox.address}, or its recovery key"
         password = given_password(prompt, from_stdin=arguments.password_stdin)
         account, _ = await admin_contents.unlock(store, mailbox, password)
-        source = await _source(arguments)
+        source = _source(arguments)
         try:
             with Progress("mails") as progress:
                 run = Import(account, source, await _room(store, mailbox), store.now_ms, progress.advance)
@@ -119,7 +119,7 @@ async def _import(arguments: argparse.Namespace) -> tuple[Imported, list[str]]:
         await store.close()
 
 
-async def _source(arguments: argparse.Namespace) -> Source:
+def _source(arguments: argparse.Namespace) -> Source:
     if arguments.maildir is not None:
         return MaildirSource(arguments.maildir)
     if arguments.mbox is not None:
@@ -132,7 +132,7 @@ async def _source(arguments: argparse.Namespace) -> Source:
         except ValueError as error:
             raise BadArgument(f"--imap: {error}") from error
     server = Server(host, port, arguments.imap_user, password, arguments.imap_tls, arguments.imap_ca)
-    return await asyncio.to_thread(ImapSource, server)
+    return ImapSource(server)
 
 
 async def _room(store: Store, mailbox: Mailbox) -> Callable[[int], Awaitable[None]]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from eas.transfer.imap_answers import Line
 from eas.transfer.source import SourceFailed
 
+CONNECT_SECONDS = 20.0
 TIMEOUT_SECONDS = 60.0
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
 
@@ -30,23 +31,48 @@ class Server:
     """Whose certificates are believed; None: those that the system believes."""
 
 
+class _Session(imaplib.IMAP4):
+    """imaplib on a socket that is connected already."""
+
+    def __init__(self, connected: socket.socket, host: str) -> None:
+        self._connected, self._name = connected, host
+        super().__init__()
+
+    def open(self, host: str = "", port: int = 0, timeout: float | None = None) -> None:
+        self.host, self.port = self._name, port
+        self.sock = self._connected
+        self.file = self.sock.makefile("rb")
+
+
 class Connection:
     """One session; not for several threads at once, except `close`."""
 
     def __init__(self, server: Server) -> None:
-        """Connect and log in.  Raises `SourceFailed`."""
         self._server = server
+        self._socket: socket.socket | None = None
+        self._is_closed = False
+        self._imap: imaplib.IMAP4
+
+    def connect(self) -> None:
+        """Connect and log in.  Raises `SourceFailed`."""
+        server = self._server
         with self._explained():
             context = ssl.create_default_context(cafile=None if server.ca_file is None else str(server.ca_file))
-            if server.security == "tls":
-                self._imap: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-                    server.host, server.port, ssl_context=context, timeout=TIMEOUT_SECONDS
-                )
-            else:
-                self._imap = imaplib.IMAP4(server.host, server.port, timeout=TIMEOUT_SECONDS)
+            self._socket = socket.create_connection((server.host, server.port), CONNECT_SECONDS)
+            self._socket.settimeout(TIMEOUT_SECONDS)
             try:
+                if self._is_closed:  # meanwhile
+                    raise SourceFailed(f"{server.host}: cut off")
+                if server.security == "tls":
+                    secured = context.wrap_socket(
+                        self._socket, server_hostname=server.host, do_handshake_on_connect=False
+                    )
+                    self._socket = secured  # before it waits for anything: `close` must find it
+                    secured.do_handshake()
+                self._imap = _Session(self._socket, server.host)
                 if server.security == "starttls":
                     self._imap.starttls(context)
+                    self._socket = self._imap.sock
                 self._log_in(server)
             except BaseException:
                 self.close()
@@ -119,16 +145,20 @@ class Connection:
         except ssl.SSLError as error:
             raise SourceFailed(f"{host}: no TLS on port {self._server.port}: {error.reason or error}") from error
         except TimeoutError as error:
-            raise SourceFailed(f"{host} did not answer within {TIMEOUT_SECONDS:.0f} s") from error
+            raise SourceFailed(f"{host} did not answer in time") from error
         except OSError as error:
             raise SourceFailed(f"{host}, port {self._server.port}: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Cut the connection, whatever waits on it."""
+        self._is_closed = True
+        if self._socket is None:
+            return
         with suppress(OSError):
-            self._imap.sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads
-        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads
+        with suppress(OSError, AttributeError):
             self._imap.shutdown()
+        self._socket.close()
 
 
 def _said(answer: Any) -> str:

@@ -35,7 +35,6 @@ class ImapSource:
     """One user's mailboxes; see `Source`."""
 
     def __init__(self, server: Server) -> None:
-        """Connect.  Raises `SourceFailed`."""
         self._server = server
         self._connection = Connection(server)
         self._examined = b""
@@ -43,7 +42,8 @@ class ImapSource:
         self.left_out: list[str] = []
 
     def folders(self) -> list[Found]:
-        """See `Source.folders`."""
+        """See `Source.folders`; connects first."""
+        self._connection.connect()
         self._connection.refresh_capabilities()
         prefix = personal_prefix(self._connection.namespace())
         found = []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from eas.transfer import imap_source
+from eas.transfer.imap_connection import Server
 from eas.transfer.imap_source import ImapSource
 from eas.transfer.maildir_target import MaildirTarget
 from eas.transfer.marks import Marks
@@ -17,11 +18,13 @@ from eas.transfer.source import SourceFailed
 from storage.account import Account
 from storage.records import Set
 from storage.views import BOTTOM, TOP
-from tests.interop.dovecot import PASSWORD, Dovecot, append, running_dovecot
+from tests.eas.test_cli import Run, _logging_as_before, config, run, site
+from tests.interop.dovecot import PASSWORD, USER, Dovecot, append, running_dovecot
 from tests.interop.programs import free_ports
 from tests.support.messages import mixed_message
 from tests.transfer.boxes import Mail, exported, imported, mails, make_folder, new_account, put
 
+__all__ = ["_logging_as_before", "config", "run", "site"]
 pytestmark = pytest.mark.interop
 
 BIG = b"Subject: big\r\n\r\n" + b"A line of text that is not short.\r\n" * 100_000
@@ -52,7 +55,7 @@ def client(dovecot: Dovecot) -> Iterator[imaplib.IMAP4]:
     client.logout()
 
 
-async def run(dovecot: Dovecot, account: Account, **changes: object) -> tuple[int, int]:
+async def brought(dovecot: Dovecot, account: Account, **changes: object) -> tuple[int, int]:
     """Import everything; return how many were added, and how many were there."""
     source = ImapSource(dovecot.server(**changes))
     try:
@@ -73,7 +76,7 @@ async def test_folders_marks_dates_and_bytes_come_over_once(dovecot: Dovecot, cl
     append(client, f"{at}Trash", b"Subject: z\r\n\r\n")
     append(client, "INBOX", b"Subject: deleted\r\n\r\n", r"(\Deleted)")
     account = new_account()
-    assert await run(dovecot, account) == (5, 0)
+    assert await brought(dovecot, account) == (5, 0)
     at_ms = 1_600_000_000_000
     work = Marks(answered=True, draft=True, categories=("Work only",))
     found = await mails(account)
@@ -85,9 +88,9 @@ async def test_folders_marks_dates_and_bytes_come_over_once(dovecot: Dovecot, cl
         Mail(("Entwürfe", "A&B"), Marks(forwarded=True), at_ms, b"Subject: y\r\n\r\n"),
         Mail(("Deleted Items",), Marks(), at_ms, b"Subject: z\r\n\r\n"),
     }
-    assert await run(dovecot, account) == (0, 5)
+    assert await brought(dovecot, account) == (0, 5)
     append(client, "INBOX", b"Subject: new\r\n\r\n")
-    assert await run(dovecot, account) == (1, 5)
+    assert await brought(dovecot, account) == (1, 5)
 
 
 async def test_what_is_there_is_not_fetched_again(
@@ -95,9 +98,9 @@ async def test_what_is_there_is_not_fetched_again(
 ) -> None:
     append(client, "INBOX", b"Subject: x\r\n\r\n")
     account = new_account()
-    assert await run(dovecot, account) == (1, 0)
+    assert await brought(dovecot, account) == (1, 0)
     monkeypatch.setattr(ImapSource, "load", None)
-    assert await run(dovecot, account) == (0, 1)
+    assert await brought(dovecot, account) == (0, 1)
 
 
 async def test_when_uids_become_invalid_nothing_comes_twice_that_is_in_its_folder(
@@ -107,7 +110,7 @@ async def test_when_uids_become_invalid_nothing_comes_twice_that_is_in_its_folde
     for number in range(3):
         append(client, box, b"Subject: %d\r\n\r\n" % number)
     account = new_account()
-    assert await run(dovecot, account) == (3, 0)
+    assert await brought(dovecot, account) == (3, 0)
     before = client.status(f'"{box}"', "(UIDVALIDITY)")
     client.rename(f'"{box}"', f'"{box}2"')
     client.create(f'"{box}"')
@@ -115,18 +118,18 @@ async def test_when_uids_become_invalid_nothing_comes_twice_that_is_in_its_folde
         append(client, box, b"Subject: %d\r\n\r\n" % number)
     client.delete(f'"{box}2"')
     assert client.status(f'"{box}"', "(UIDVALIDITY)") != before
-    assert await run(dovecot, account) == (1, 3)
+    assert await brought(dovecot, account) == (1, 3)
 
 
 async def test_what_was_moved_or_removed_here_stays_so(dovecot: Dovecot, client: imaplib.IMAP4) -> None:
     for number in range(3):
         append(client, "INBOX", b"Subject: %d\r\n\r\n" % number)
     account = new_account()
-    await run(dovecot, account)
+    await brought(dovecot, account)
     async with account.turn() as state:
         first, second, _ = [floor.item for floor in await state.floors("inbox", BOTTOM, TOP)]
         await account.commit([Set(first, "folder", "archive"), Set(second, "folder", None)])
-    assert await run(dovecot, account) == (0, 3)
+    assert await brought(dovecot, account) == (0, 3)
 
 
 async def test_many_messages_come_in_parts(
@@ -142,7 +145,7 @@ async def test_many_messages_come_in_parts(
     client.store("3:8", "+FLAGS", r"(\Deleted)")
     client.close()
     account = new_account()
-    assert await run(dovecot, account) == (14, 0)
+    assert await brought(dovecot, account) == (14, 0)
     assert sorted(mail.content for mail in await mails(account)) == sorted(contents[:2] + contents[8:])
 
 
@@ -156,23 +159,31 @@ async def test_a_view_of_other_mailboxes_is_told_and_can_be_left_out(dovecot: Do
         source.close()
 
 
+def connect(server: Server) -> None:
+    source = ImapSource(server)
+    try:
+        source.folders()
+    finally:
+        source.close()
+
+
 @pytest.mark.parametrize("changes", [{"security": "starttls"}, {}])
 def test_tls_is_verified(dovecot: Dovecot, changes: dict[str, object]) -> None:
     ports = {"port": dovecot.port} if changes else {}
-    ImapSource(dovecot.server(**changes, **ports)).close()
+    connect(dovecot.server(**changes, **ports))
     for wrong in ({"ca_file": None}, {"host": "127.0.0.1"}):
         with pytest.raises(SourceFailed, match="certificate is not to be believed"):
-            ImapSource(dovecot.server(**changes, **ports, **wrong))
+            connect(dovecot.server(**changes, **ports, **wrong))
 
 
 def test_what_goes_wrong_is_told(dovecot: Dovecot) -> None:
     with pytest.raises(SourceFailed, match=r"localhost: .*AUTHENTICATIONFAILED"):
-        ImapSource(dovecot.server(password="wrong"))
+        connect(dovecot.server(password="wrong"))
     with pytest.raises(SourceFailed, match="no TLS on port"):
-        ImapSource(dovecot.server(port=dovecot.port))
+        connect(dovecot.server(port=dovecot.port))
     (unused,) = free_ports(1)
     with pytest.raises(SourceFailed, match="Connection refused"):
-        ImapSource(dovecot.server(port=unused))
+        connect(dovecot.server(port=unused))
     assert PASSWORD not in repr(dovecot.server())
 
 
@@ -190,7 +201,7 @@ async def test_a_maildir_of_ours_is_one_that_dovecot_reads(dovecot: Dovecot, tmp
     with (dovecot.folder / "users").open("a") as users:
         users.write("exported:{PLAIN}x\n")
     os.utime(dovecot.folder / "users")
-    await run(dovecot, other, user="exported", password="x")
+    await brought(dovecot, other, user="exported", password="x")
     assert await mails(other) == await mails(account)
 
 
@@ -201,3 +212,20 @@ async def test_a_line_that_is_cut_ends_the_import_with_a_reason(dovecot: Dovecot
     source.close()
     with pytest.raises(SourceFailed):
         list(source.letters(replace(folders[0])))
+
+
+def test_the_command_takes_both_passwords_and_tells_what_it_did(
+    dovecot: Dovecot, client: imaplib.IMAP4, site: Run
+) -> None:
+    for number in range(3):
+        append(client, "INBOX", b"Subject: %d\r\n\r\n" % number)
+    append(client, "INBOX", b"Subject: deleted\r\n\r\n", r"(\Deleted)")
+    where = ("--imap", f"localhost:{dovecot.tls_port}", "--imap-user", USER, "--imap-ca", str(dovecot.ca_file))
+    arguments = ("import", "anna", *where, "--password-stdin", "--imap-password-stdin")
+    code, out, error = site(*arguments, stdin=f"geheim\n{PASSWORD}\n")
+    assert code == 0
+    assert out.endswith(" added, 0 were there, 1 are marked as deleted, 0 could not be taken\n")
+    assert error.startswith("left out: Alles: shows what lies in other mailboxes")
+    assert "added, 3 were there" in site(*arguments, "--folder", "inbox", stdin=f"geheim\n{PASSWORD}\n")[1]
+    code, out, error = site(*arguments, stdin="geheim\nwrong\n")
+    assert (code, out, "AUTHENTICATIONFAILED" in error) == (1, "", True)
