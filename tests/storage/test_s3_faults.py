@@ -3,6 +3,8 @@
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -310,6 +312,40 @@ async def test_a_store_that_lists_no_uploads_is_taken(store: FalseStore) -> None
     engine = await S3Engine.open(store.bucket, HASTE)
     assert await engine.get("k") == DATA
     await engine.close()
+
+
+@pytest.mark.parametrize("how", ["environment", "file"])
+async def test_keys_that_nobody_set_are_found_where_amazons_tools_have_them(
+    store: FalseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    if how == "environment":
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OURS")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "passing")
+    else:
+        file = tmp_path / "credentials"
+        file.write_text("[default]\naws_access_key_id = OURS\naws_secret_access_key = s\naws_session_token = passing\n")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    engine = await S3Engine.open(replace(store.bucket, access_key="", secret_key=""), HASTE)
+    store.otherwise = FOUND
+    await engine.get("k")
+    assert "Credential=OURS/" in store.asked[-1].headers["authorization"]
+    assert store.asked[-1].headers["x-amz-security-token"] == "passing"
+    await engine.close()
+
+
+async def test_without_any_keys_it_is_said_in_one_line(
+    store: FalseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(EngineRefused, match="no credentials: set them"):
+        await S3Engine.open(replace(store.bucket, access_key="", secret_key=""), HASTE)
 
 
 # -- large objects
