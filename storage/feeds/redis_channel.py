@@ -19,7 +19,6 @@ import asyncio
 import random
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
 import redis.asyncio
 import structlog
@@ -36,6 +35,7 @@ from storage.feeds.peer import Batch, merge
 BEAT_SECONDS = 10.0
 SILENCE_SECONDS = 25.0
 CONNECT_SECONDS = 5.0
+CANCEL_SECONDS = 0.2
 PAUSE_SECONDS_MIN = 0.5
 PAUSE_SECONDS_MAX = 30.0
 _NODE_BYTES = 16
@@ -59,6 +59,7 @@ class RedisChannel:
         self._n = 0
         self.is_connected = False
         self._has_told_of_outage = False
+        self._is_closed = False
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(_ended)
 
@@ -77,13 +78,14 @@ class RedisChannel:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        self._is_closed = True
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=CANCEL_SECONDS)
 
     async def _run(self) -> None:
         pause = PAUSE_SECONDS_MIN
-        while True:
+        while not self._is_closed:
             try:
                 await self._while_connected()
             except* (RedisError, OSError, TimeoutError) as errors:
@@ -110,7 +112,7 @@ class RedisChannel:
                 tasks.create_task(self._send(client))
 
     async def _listen(self, pubsub: PubSub) -> None:
-        while True:
+        while not _is_cancelled():
             message = await pubsub.get_message(timeout=SILENCE_SECONDS)
             if message is None:
                 raise TimeoutError("nothing is heard, not even ourselves")
@@ -139,7 +141,7 @@ class RedisChannel:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _send(self, client: redis.asyncio.Redis) -> None:
-        while True:
+        while not _is_cancelled():
             await self._due.wait()
             self._due.clear()
             batch, self._outbox = self._outbox, {}
@@ -162,6 +164,12 @@ class RedisChannel:
                 "redis.lost", error=repr(first.exceptions[0] if isinstance(first, BaseExceptionGroup) else first)
             )
             self._has_told_of_outage = True
+
+
+def _is_cancelled() -> bool:
+    """Tell whether this task was asked to end: the library sometimes keeps that to itself (seen with redis-py 7.4)."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _ended(task: asyncio.Task[None]) -> None:
