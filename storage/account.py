@@ -104,7 +104,26 @@ class Identity:
 
 
 class Account:
-    """One user's whole store, unlocked."""
+    """One user's whole store, unlocked.  Without its state it is small: one stays for every phone that waits."""
+
+    __slots__ = (
+        "_clock",
+        "_contents_in_use",
+        "_engine",
+        "_follower_in_use",
+        "_has_new_keys",
+        "_is_fresh",
+        "_looked",
+        "_newest_epoch",
+        "_stale",
+        "_state",
+        "_turn",
+        "_writer",
+        "has_stale_keys",
+        "id",
+        "identity",
+        "keys",
+    )
 
     def __init__(
         self,
@@ -128,9 +147,22 @@ class Account:
         self._stale = True
         self._is_fresh = False
         """Whether everything that was durable at the beginning of the turn is folded."""
-        self._contents = Contents(engine, account_id, keys.checkpoint, keys.page)
-        self._follower = Follower(engine, account_id, keys.log, keys.checkpoint, keys.page, clock)
+        self._contents_in_use: Contents | None = None
+        self._follower_in_use: Follower | None = None
         self._looked = 0.0
+
+    @property
+    def _contents(self) -> Contents:
+        if self._contents_in_use is None:
+            self._contents_in_use = Contents(self._engine, self.id, self.keys.checkpoint, self.keys.page)
+        return self._contents_in_use
+
+    @property
+    def _follower(self) -> Follower:
+        if self._follower_in_use is None:
+            keys = self.keys
+            self._follower_in_use = Follower(self._engine, self.id, keys.log, keys.checkpoint, keys.page, self._clock)
+        return self._follower_in_use
 
     # -- reading
 
@@ -203,7 +235,7 @@ class Account:
         """Let go of the state if nobody is using it; it is opened again when needed.  Return whether it went."""
         if self._turn.locked():
             return False
-        self._state = None
+        self._state = self._follower_in_use = self._contents_in_use = None
         return True
 
     async def _refresh(self) -> None:

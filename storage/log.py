@@ -46,6 +46,23 @@ class _Pending:
 class Writer:
     """One writer of one account's log."""
 
+    __slots__ = (
+        "_account",
+        "_before",
+        "_clock",
+        "_delivers",
+        "_engine",
+        "_epoch",
+        "_make",
+        "_new_writer",
+        "_pending",
+        "_published",
+        "_sleep",
+        "_task",
+        "id",
+        "n",
+    )
+
     def __init__(
         self,
         engine: Engine,
@@ -98,6 +115,7 @@ class Writer:
                     if not self._delivers:
                         break
                 await self._write(batch)
+            self._task = None  # a task that is done still takes more than the writer
         except GeneratorExit:  # the loop is gone, and everybody with it
             raise
         except BaseException as error:  # the loop is being closed: nobody is to wait for what will not come

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.bench import (
+    account,
     codec,
     delivery,
     engine,
@@ -30,6 +31,7 @@ from tests.bench import (
 from tests.bench.figure import Figure
 
 BENCHMARKS: Final[Mapping[str, Callable[[], list[Figure]]]] = {
+    "account": account.run,
     "codec": codec.run,
     "delivery": delivery.run,
     "engine": engine.run,
