@@ -6,6 +6,7 @@ import pytest
 
 from storage import base, objects, paths
 from storage.account import Account
+from storage.delivery import PUBLIC_MS
 from storage.engine import Unavailable
 from storage.epochs import EpochKeys, StaleKeys, UnknownEpoch
 from storage.keyring.keys import Unlocked
@@ -250,3 +251,16 @@ async def test_keys_of_an_ended_epoch_are_gone_and_everything_else_is_there() ->
     assert await ids(account) == {"1item", "2item"}
     async with account.turn():
         await account.commit([Set("1item", "read", True)])
+
+
+async def test_a_delivering_node_that_nobody_told_seals_to_the_new_key_within_the_hour() -> None:
+    site = await Site.made()
+    delivery = site.node().delivery
+    await deposit(delivery)
+    await new_master(site)
+    await deposit(delivery, MESSAGE + b"soon after")
+    assert epoch_of_log(site) == [1, 1]
+    site.world.wall.ms += PUBLIC_MS
+    await deposit(delivery, MESSAGE + b"an hour later")
+    assert epoch_of_log(site) == [1, 1, 2]
+    assert len(await site.mails()) == 3
