@@ -201,7 +201,8 @@ def summary(report: Report, opened: Collection[str] = ()) -> str:
     )
     if report.opened:
         orphans = ", ".join(f"{count} {kind}s" for kind, count in sorted(report.orphans.items()))
-        text += f"\nopened {', '.join(opened) or report.opened}: {report.items} items; nothing names {orphans}"
+        text += f"\nopened {', '.join(opened) or report.opened}: {report.items} items"
+        text += f"; nothing names {orphans}" if orphans else ""
     if report.aside:
         text += f"\n{report.aside} objects were set aside by a repair"
     return text

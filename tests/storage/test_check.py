@@ -262,3 +262,7 @@ def test_the_summary_counts() -> None:
     report.error("there", "that")
     report.odd("here", "this")
     assert check.summary(report) == "2 accounts, 3 objects, 4 bytes; 1 errors, 1 oddities"
+    report.opened = 1
+    assert check.summary(report, ["anna"]).endswith("\nopened anna: 0 items")
+    report.orphans["blob"], report.aside = 2, 3
+    assert check.summary(report).endswith("nothing names 2 blobs\n3 objects were set aside by a repair")
