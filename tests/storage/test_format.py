@@ -244,6 +244,148 @@ async def test_a_stranger_reads_cursors_near_a_mark() -> None:
         assert whole == {writer: [*seen] for writer, seen in cursor.items()}
 
 
+Key = tuple[Any, ...]
+
+
+class Mailbox(Reader):
+    """Joins every checkpoint, folds the log behind them, and says what the account holds."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.adds: dict[str, dict[Key, Any]] = {}
+        self.registers: dict[str, dict[str, tuple[Key, Any]]] = {}
+        self.contents: dict[Key, Any] = {}
+        self.commits: dict[str, int] = {}
+        self.chain: dict[str, bytes] = {}
+        roots = [self.opened(name) for name in self.names("log/folded/")]
+        rows = [self._rows(root) for root in roots]
+        for item in {item for found in rows for item in found}:
+            self._join(item, rows, [root[0] for root in roots])
+        for root in roots:
+            for writer, n in root[0].items():
+                if n > self.commits.get(writer, 0):
+                    self.commits[writer], self.chain[writer] = n, root[1][writer]
+        self._fold_log()
+
+    def opened(self, name: str) -> list[Any]:
+        data = self.store[name]
+        epoch, size = data[3], int.from_bytes(data[20:24], "big")
+        digest = hashlib.blake2b(data[: 24 + size], digest_size=16).hexdigest()
+        root: list[Any] = msgpack.unpackb(
+            unsealed(derive(self.masters[epoch], "checkpoint"), f"{name}#{digest}", data[24 + size :])
+        )
+        return root
+
+    def _rows(self, root: list[Any]) -> dict[str, Any]:
+        found = {}
+        for _, rows_page, contents_page, *_ in root[3]:
+            contents = self.page(contents_page)
+            for row in map(msgpack.unpackb, self.page(rows_page)[4]):
+                found[row[0]] = row
+                if row[0] in contents:
+                    register = row[2].get("content")
+                    rid = register[4:8] if register else next(add[4:8] for add in row[1] if add[11] is not None)
+                    self.contents[tuple(rid)] = msgpack.unpackb(contents[row[0]])
+        return found
+
+    def _join(self, item: str, rows: list[dict[str, Any]], commits: list[dict[str, int]]) -> None:
+        """Take what counts of an item: a side that lacks it, and has folded its first add, has purged it."""
+        first = min((found[item][1][0] for found in rows if item in found and found[item][1]), key=_key)
+        purged = [seen for found, seen in zip(rows, commits, strict=True) if item not in found and _inside(first, seen)]
+        for row in (found[item] for found in rows if item in found):
+            for add in row[1]:
+                if not any(_inside(add, seen) for seen in purged):
+                    self.adds.setdefault(item, {})[_key(add)] = (add[8], add[10], add[11] is not None, add[13])
+            for name, register in row[2].items():
+                if not any(_inside(register, seen) for seen in purged):
+                    self._offer(item, name, _key(register), register[8])
+
+    def _offer(self, item: str, name: str, key: Key, value: Any) -> None:
+        known = self.registers.setdefault(item, {})
+        if name not in known or known[name][0] < key:
+            known[name] = key, value
+
+    def _fold_log(self) -> None:
+        for name in self.names("log/"):
+            writer, n = name.split("/")[-2], int(name.split("/")[-1][:10], 16) if "/folded/" not in name else 0
+            if n != self.commits.get(writer, 0) + 1:
+                continue
+            data = self.store[name]
+            assert data[6:22] == self.chain.get(writer, bytes(16))
+            self.commits[writer], self.chain[writer] = n, hashlib.blake2b(data, digest_size=16).digest()
+            epoch = int.from_bytes(data[4:6], "big")
+            key = derive(self.masters[epoch], "log")
+            plain = unsealed(key, f"{name}#{data[:30].hex()}", data[30:], self.privates[epoch])
+            time, records = msgpack.unpackb(plain)
+            for place, record in enumerate(records, 1):
+                self._fold((time, writer, n, place), record)
+
+    def _fold(self, rid: Key, record: list[Any]) -> None:
+        if record[0] == "A":
+            _, item, folder, _, date, content, values, _, stamp = record
+            key = (*(stamp or rid), *rid)
+            self.adds.setdefault(item, {})[key] = (folder, date, content is not None, values)
+        elif record[0] == "S":
+            _, item, name, content, _, stamp = record
+            self._offer(item, name, (*(stamp or rid), *rid), content)
+            content = content if name == "content" else None
+        else:
+            return
+        if content is not None:
+            self.contents[rid] = content
+
+    def items(self) -> dict[str, tuple[Any, Any, bytes]]:
+        """Return folder, read, and the bytes of each item."""
+        found = {}
+        for item, adds in self.adds.items():
+            registers = self.registers.get(item, {})
+            folder, _, _, values = adds[min(adds)]
+            named = registers["content"][0] if "content" in registers else min(key for key in adds if adds[key][2])
+            read = registers["read"][1] if "read" in registers else values.get("read")
+            where = registers["folder"][1] if "folder" in registers else folder
+            found[item] = where, read, self.content(self.contents[named[4:]])
+        return found
+
+
+def _key(packed: list[Any]) -> Key:
+    """Return the stamp and the rid with which an add or a register begins: they compare one after the other."""
+    return tuple(packed[:8])
+
+
+def _inside(packed: list[Any], commits: dict[str, int]) -> bool:
+    return bool(packed[6] <= commits.get(packed[5], 0))
+
+
+async def test_a_stranger_joins_the_checkpoints_of_two_nodes_and_folds_the_log_behind_them() -> None:
+    site = await Site.made()
+    for number in range(6):
+        await deposit(site.store.delivery, MESSAGE + str(number).encode())
+    nodes = [(await site.node().unlock(ANNA.address, PASSWORD))[0] for _ in range(2)]
+    for account in nodes:
+        async with account.turn() as state:
+            items = sorted([item.id async for item in state._all()])
+    for place, account in enumerate(nodes):  # neither knows of what the other does
+        async with account.turn(fresh=False):
+            await account.commit([Set(items[place], "read", True), Set(items[2 + place], "folder", "junk")])
+            await account.commit([Set(items[4], "folder", f"f{place}"), Set(items[5], "folder", None)])
+            await account.write_checkpoint()
+    assert len(site.world.names(Kind.CHECKPOINT)) == 2
+    writers = {account.next_place[0] for account in nodes}
+    delivered = [name for name in site.world.names(Kind.LOG) if name.split("/")[-2] not in writers]
+    await site.world.engine().delete(delivered)  # as a collector does: both checkpoints cover them
+    await deposit(site.node().delivery, MESSAGE + b"late")
+    async with nodes[0].turn():
+        await nodes[0].commit([Set(items[0], "read", False)])
+
+    found = Mailbox(site.world.objects.contents).items()
+    mails = await site.mails()
+    account = await site.anna()
+    async with account.turn() as state:
+        shown = {item.id: (item.membership.folder, item.value("read"), mails[item.id]) async for item in state._all()}
+    assert found == shown
+    assert len(found) == 7
+
+
 def test_the_examples_are_true() -> None:
     account = keyed(derive(bytes(range(32)), "account"), b"anna@example.org", size=16).hex()
     assert account == "bcb4ebba0e838642b9009ca155715f07"
