@@ -222,6 +222,11 @@ class Account:
         self._stale = True
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether everything that was durable when this turn began is folded."""
+        return self._is_fresh
+
+    @property
     def is_stale(self) -> bool:
         """Whether the log may have grown since it was last read."""
         return self._stale or self._state is None
@@ -290,6 +295,7 @@ class Account:
         records = self._state.as_written(records)
         # Rows first: from the moment when the commit is durable nothing may come between it and its folding.
         await self._state.bring([Commit("", 0, 0, records)])
+        records = self._state.outranking(records, self._clock.tick(), *self.next_place)
         try:
             commit, _ = await self._writer.append(records, usage_bytes)
         except EngineError:

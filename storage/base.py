@@ -106,7 +106,9 @@ class Base:
         return page
 
     def _grouped(self, item_ids: Iterable[str]) -> list[tuple[PageRef, list[str]]]:
-        return [(self.refs[at], ids) for at, ids in by_page(self._firsts, item_ids).items()] if self.refs else []
+        # In the order of the pages: what a set of ids is asked for must not make a history differ from its replay.
+        grouped = by_page(self._firsts, item_ids) if self.refs else {}
+        return [(self.refs[at], grouped[at]) for at in sorted(grouped)]
 
     async def rows(self, item_ids: Iterable[str]) -> dict[str, Item]:
         """Return the rows of those of *item_ids* that there are.  Each is a fresh copy, the caller's to change."""

@@ -12,7 +12,7 @@ only grow, views retire by rules that only move forward.  `tests/properties/test
 
 import heapq
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from storage.base import Base
 from storage.clock import stamp_ms
@@ -31,6 +31,7 @@ from storage.records import (
     Sending,
     Sent,
     Set,
+    Stamp,
     Value,
     ViewMade,
     own_stamp,
@@ -141,7 +142,7 @@ class State:
     async def bring(self, commits: Iterable[Commit]) -> None:
         """Bring the rows that *commits* speak of into the overlay."""
         wanted = {
-            record.item
+            record.item: None
             for commit in commits
             for record in commit.records
             if isinstance(record, Added | Set) and record.item not in self.touched
@@ -180,6 +181,24 @@ class State:
                 supposed.touched[record.item] = supposed.touched[record.item].copy()
         supposed.fold(commit)
         return supposed
+
+    def outranking(self, records: Sequence[Record], now: int, writer: str, n: int) -> list[Record]:
+        """Return *records* so that each new value wins against the one that is folded, which its author may have seen.
+
+        By the time of a commit made after *now* it does so by itself, unless the other was set by a clock hours ahead,
+        which ours does not follow.  The rows have been brought.
+        """
+        return [
+            self._outranking(record, now, writer, n, place) if isinstance(record, Set) and not record.stamp else record
+            for place, record in enumerate(records, 1)
+        ]
+
+    def _outranking(self, record: Set, now: int, writer: str, n: int, place: int) -> Set:
+        item = self.touched.get(record.item)
+        known = item.registers.get(record.name) if item else None
+        if known is None or known.stamp.time < now:
+            return record
+        return replace(record, stamp=Stamp(known.stamp.time + 1, writer, (n, place)))
 
     def _offer(self, rid: Rid, record: Record) -> None:
         match record:
@@ -233,9 +252,9 @@ class State:
 
     async def items(self, item_ids: Iterable[str]) -> dict[str, Item]:
         """Return the rows of those of *item_ids* that exist."""
-        wanted = set(item_ids)
-        found = {item_id: self.touched[item_id] for item_id in wanted & self.touched.keys()}
-        found.update(await self.base.rows(wanted - found.keys()))
+        wanted = dict.fromkeys(item_ids)  # in the order asked for, which a set would not keep
+        found = {item_id: self.touched[item_id] for item_id in wanted if item_id in self.touched}
+        found.update(await self.base.rows(item_id for item_id in wanted if item_id not in found))
         return {item_id: item for item_id, item in found.items() if item.exists}
 
     async def item(self, item_id: str) -> Item | None:
@@ -244,9 +263,9 @@ class State:
 
     async def contents(self, item_ids: Iterable[str]) -> dict[str, Content]:
         """Return the contents of those of *item_ids* that have one."""
-        wanted = set(item_ids)
-        found = {item_id: self.fresh[item_id] for item_id in wanted & self.fresh.keys()}
-        found.update(await self.base.contents(wanted - found.keys()))
+        wanted = dict.fromkeys(item_ids)
+        found = {item_id: self.fresh[item_id] for item_id in wanted if item_id in self.fresh}
+        found.update(await self.base.contents(item_id for item_id in wanted if item_id not in found))
         return found
 
     async def changed(self, folder: str, seen: Cursor) -> list[Item]:

@@ -134,6 +134,7 @@ async def _contents(state: State, removed_before_ms: int) -> AsyncIterator[Seque
         rows = [item for item in page.items() if item.id not in state.touched] if ref.folders.get(NOWHERE) else []
         rows += [state.touched[item_id] for item_id in packed.packed if item_id in state.touched]
         hidden = {item.id for item in rows if purging.is_over(item, removed_before_ms)} | state.fresh.keys()
+        hidden |= packed.packed.keys() - set(page.ids)  # of purged rows: their page of contents is not written anew
         yield [found for item_id in packed.packed if item_id not in hidden and (found := packed.find(item_id))]
     fresh = list(state.fresh)
     for start in range(0, len(fresh), ITEMS_AT_ONCE):

@@ -145,6 +145,15 @@ def lineage_name(rid: Rid) -> str:
     return f"{rid.time:016x}{rid.writer}{rid.n:x}.{rid.place:x}"
 
 
+def next_lineage(rid: Rid, views: "Views", device: str, folder: str, forgotten: int) -> str:
+    """Return the name of the lineage that record *rid* begins: younger than all others of *device*.
+
+    The clock that gave *rid* its time may be hours behind those under which the others began, or under which the device
+    was *forgotten*: by its own time the new one would be the oldest, and retire at once.
+    """
+    return lineage_name(rid._replace(time=max(rid.time, views.youngest(device, folder) + 1, forgotten)))
+
+
 def began_before(lineage: str, time: int) -> bool:
     """Tell whether a lineage began before *time* (hybrid clock)."""
     return lineage < f"{time:016x}"
@@ -230,6 +239,10 @@ class Views:
             return None
         view_id = max(ranked)[3]
         return view_id, self._views[view_id]
+
+    def youngest(self, device: str, folder: str) -> int:
+        """Return the time in the name of the youngest living lineage, 0 without one."""
+        return max((int(name[:16], 16) for name in self._pairs.get((device, folder), {})), default=0)
 
     def of_device(self, device: str) -> list[str]:
         """Return the folders of which *device* holds a view."""

@@ -95,13 +95,13 @@ class Acts:
             return True
         moved = item.registers.get("folder")
         is_repeated = bool(self.collection.state.views.children(self.collection.key))
-        is_own = moved is not None and moved.device == self.context.device
+        is_own = moved is not None and self.collection.is_of_sync(moved)
         return is_repeated and is_own and moved is not None and not covers(self.collection.view.cursor, moved.rid)
 
     def _delete(self, item: Item) -> None:
         trashes = self.request.deletes_as_moves and self.collection.view.folder != TRASH.id
         target = TRASH.id if trashes else None
-        self.collection.remove(item.id, target)
+        self.collection.remove(item.id, target, item.registers.get("folder"))
         self._given[item.id, "folder"] = target
         if not trashes:
             self.freed_bytes += item.size_bytes
@@ -139,8 +139,7 @@ class Acts:
         ]
         for name, value in changes.items():
             if name not in lost and self._is_other(name, item, value):
-                over = item.registers[name].stamp if self._was_changed(name, item) else None
-                self.collection.set(item.id, name, value, over=over)
+                self.collection.set(item.id, name, value, item.registers.get(name), wins=True)
                 self._given[item.id, name] = value
         if lost:
             self._disputed.add(item.id)

@@ -65,7 +65,7 @@ def _tell_sent(acts: Acts, command: Command, sent: Sent) -> None:
     collection = acts.collection
     item = collection.add(command.client_id, "Email", _now_ms(acts), None, {"draft": True})
     del collection.added[command.client_id]
-    collection.remove(item, None)
+    collection.remove(item, None, None)
     collection.echoed.add(len(collection.records) - 1)
     acts.replies.append(Reply(TAG.Add, status, command.client_id, f"{collection.view.folder}:{item}"))
 
@@ -143,10 +143,10 @@ async def _edit(
     new_content = await account.store(message, after.pack())
     acts.used_bytes += new_content.size_bytes
     acts.freed_bytes += content.size_bytes
-    collection.set(item.id, "content", new_content)
+    collection.set(item.id, "content", new_content, item.registers.get("content"), wins=True)
     if _is_renumbered(changes, before, after, removed):  # the phone holds references that mean something else now
         collection.echoed.add(len(collection.records) - 1)
-    collection.set(item.id, "edit", digest)
+    collection.set(item.id, "edit", digest, item.registers.get("edit"), wins=True)
     return after
 
 

@@ -33,10 +33,13 @@ from storage.sends import Intent, Key, Sends
 ABANDONED_MS = 600_000
 """An intent without outcome is so old when it no longer counts."""
 COPY_SECONDS_MAX = 60.0
-"""For storing the copy: an attempt must be over before its intent counts as abandoned."""
+"""For storing the copy."""
+READY_SECONDS_MAX = 90.0
+"""From the intent to submission: an attempt must be over before its intent counts as abandoned.  A process that stood
+still meanwhile (a machine that slept, a store that hung) leaves the message to whoever comes next."""
 DOMAIN_MISSING = "localhost"
 
-assert (SUBMIT_SECONDS_MAX + COPY_SECONDS_MAX) * 1000 < ABANDONED_MS  # noqa: S101
+assert (SUBMIT_SECONDS_MAX + READY_SECONDS_MAX) * 1000 < ABANDONED_MS  # noqa: S101
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +67,9 @@ async def send(context: Context, letter: Letter, sleep: Callable[[float], Awaita
         if isinstance(error, TimeoutError):
             return Outcome.LATER
         raise
+    if _now() - attempt.begun > READY_SECONDS_MAX:
+        await give_up(context, attempt)
+        return Outcome.LATER
     out = attempt.outgoing
     try:
         await context.services.submit(out.envelope_from, list(out.recipients), out.message)
@@ -87,8 +93,8 @@ async def _begin(context: Context, letter: Letter) -> Attempt | Outcome:
         out = await asyncio.to_thread(_built, context, letter.mime, state.sends, name, send_id)
         if (verdict := _verdict(context, state.sends, name, send_id, out, now_ms, None)) is not None:
             return verdict
-        process = context.services.feed.process_id
-        attempt = Attempt(send_id, account.next_place, out)
+        process, begun = context.services.feed.process_id, _now()
+        attempt = Attempt(send_id, account.next_place, out, begun)
         try:
             await account.commit([Sending(send_id, out.message_id, name.digest, process)])
         except EngineError:
@@ -104,6 +110,10 @@ async def _begin(context: Context, letter: Letter) -> Attempt | Outcome:
             await withdraw(context, attempt)
             return verdict
     return attempt
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _verdict(

@@ -65,6 +65,8 @@ class Attempt:
     key: Key
     """The place of the intent."""
     outgoing: Outgoing
+    begun: float
+    """Before the intent was written, on the event loop's clock."""
 
 
 async def note_failure(context: Context, attempt: Attempt, failed: SubmissionFailed) -> Outcome:

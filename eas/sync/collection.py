@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 
 from storage.account import Account
 from storage.clock import stamp_ms
-from storage.cursor import Rid
+from storage.cursor import Rid, covers
 from storage.ids import own_item
+from storage.items import Register
 from storage.records import Added, Content, Record, Set, Stamp, Value
 from storage.state import State
-from storage.views import BOTTOM, TOP, View, ViewId, lineage_name
+from storage.views import BOTTOM, TOP, View, ViewId, next_lineage
 
 
 class UnknownKey(Exception):
@@ -37,7 +38,8 @@ class LostView(Exception):  # reads better where it is caught
 
 def first_view(device: str, folder: str, rid: Rid, state: State) -> View:
     """Return the view with which a device begins, made by record *rid*: everything is still to be told."""
-    return View(device, folder, lineage_name(rid), 1, None, state.head, TOP, -1, BOTTOM, {}, TOP)
+    lineage = next_lineage(rid, state.views, device, folder, state.devices.forgotten(device))
+    return View(device, folder, lineage, 1, None, state.head, TOP, -1, BOTTOM, {}, TOP)
 
 
 def living_view(state: State, key: ViewId, device: str, folder: str) -> View:
@@ -52,6 +54,16 @@ def living_view(state: State, key: ViewId, device: str, folder: str) -> View:
     if state.commits.get(key.writer, 0) < key.n and not begins_anew:
         raise LostView(f"commit {key.n} of {key.writer} is missing, which gave {device} its key")
     raise UnknownKey(f"{key.writer} {key.n}")
+
+
+def added_before(state: State, key: ViewId, view: View) -> dict[str, tuple[str, int]]:
+    """Return the items that the device added with *key* or shortly before, as `View.added` has them.
+
+    Other views may tell of them than that of *key*: of two tries of one request, or of two halves that a phone made of
+    it, the device has the key of one.
+    """
+    others = [*state.views.children(key), *(state.views.children(view.parent) if view.parent else ())]
+    return {name: added for one in (*others, view) for name, added in one.added.items()}
 
 
 @dataclass(slots=True)
@@ -76,19 +88,24 @@ class Collection:
         time = self.state.views.time(self.key)
         if over is not None:
             time = max(time, over.time + 1)
-        return Stamp(time, f"~{self.view.device}", (attempt, len(self.records) + 1))
+        return Stamp(time, self._author, (attempt, len(self.records) + 1))
+
+    @property
+    def _author(self) -> str:
+        return f"~{self.view.device}"
+
+    def is_of_sync(self, present: Register) -> bool:
+        """Whether this device set that by a Sync, and not by another command."""
+        return present.stamp.by == self._author
 
     def item_of(self, client_id: str) -> tuple[str, bool]:
         """Return the item that an Add of *client_id* makes, and whether an earlier try made it already.
 
         The same client id with this key, or within the two generations before, is the same item.
         """
-        views = [self.view, *self.state.views.children(self.key)]
-        for view in views:
-            if client_id in view.added:
-                return view.added[client_id][0], True
-        if client_id in self.added:
-            return self.added[client_id][0], True
+        known = {**added_before(self.state, self.key, self.view), **self.added}
+        if client_id in known:
+            return known[client_id][0], True
         began = stamp_ms(self.state.views.time(self.key))
         parts = (self.view.device, self.view.lineage, client_id, repr(self.key))
         return own_item(self.account.keys.ids, began, *parts), False
@@ -104,10 +121,18 @@ class Collection:
         self.added[client_id] = (item, self.view.generation + 1)
         return item
 
-    def set(self, item: str, name: str, value: Value, over: Stamp | None = None) -> None:
-        """Give a property of an item a new value; *over*: the stamp of somebody else's that it replaces."""
+    def set(self, item: str, name: str, value: Value, present: Register | None, *, wins: bool = False) -> None:
+        """Give a property of an item a new value in place of *present*; *wins*: also of what is unseen."""
+        over = present.stamp if present is not None and (wins or self._has_seen(present)) else None
         self.records.append(Set(item, name, value, self.view.device, self.stamp(over)))
 
-    def remove(self, item: str, to: str | None) -> None:
-        """Move an item out of the folder, to another one or (None) nowhere."""
-        self.set(item, "folder", to)
+    def _has_seen(self, present: Register) -> bool:
+        """Whether the device knows that value: then its new one wins, however far ahead the clock of the old one was.
+
+        What it set itself with this key counts, too: of two tries the later one is its last word.
+        """
+        return covers(self.view.cursor, present.rid) or present.device == self.view.device
+
+    def remove(self, item: str, to: str | None, present: Register | None) -> None:
+        """Move an item out of the folder, to another one or (None) nowhere; *present*: what says that it is here."""
+        self.set(item, "folder", to, present)

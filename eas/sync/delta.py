@@ -18,7 +18,7 @@ the old view above the highest floor among it and its children; *possible* the j
 lowest floor.  What is possible and no longer here is deleted, the rest told anew (Add is an upsert by ServerId).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
@@ -135,6 +135,8 @@ class Plan:
     known: Knowledge
     head: Cursor
     """What the state had folded, this request's own commit included."""
+    added: Mapping[str, tuple[str, int]]
+    """What the device added lately: `{client id: (item, generation)}`."""
     goal: Floor
     """Where the floor is to go: the start of the filter window."""
     window: int
@@ -202,7 +204,7 @@ class Plan:
         floor = self.floor_after(told)
         possible = beyond(self.known.possible, cursor)
         generation = self.view.generation + 1
-        kept = {name: (item, since) for name, (item, since) in self.view.added.items() if since >= generation - 2}
+        kept = {name: (item, since) for name, (item, since) in self.added.items() if since >= generation - 2}
         return View(
             self.view.device,
             self.view.folder,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from storage.cursor import Rid
 from storage.folders import Folder, Folders
 from storage.state import State
-from storage.views import TOP, View, ViewId, lineage_name
+from storage.views import TOP, View, ViewId, next_lineage
 
 HIERARCHY = ""
 """The folder id under which views of the folder list are kept."""
@@ -120,7 +120,8 @@ def _parents_first(tree: Mapping[str, Folder]) -> list[Folder]:
 
 def first_view(device: str, rid: Rid, state: State) -> View:
     """Return the view of a device that was told the whole list by the commit of record *rid*."""
-    return View(device, HIERARCHY, lineage_name(rid), 1, None, {}, TOP, known=digests(state.folders))
+    lineage = next_lineage(rid, state.views, device, HIERARCHY, state.devices.forgotten(device))
+    return View(device, HIERARCHY, lineage, 1, None, {}, TOP, known=digests(state.folders))
 
 
 def next_view(view: View, key: ViewId, known: Mapping[str, bytes]) -> View:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from eas.sync.collection import added_before
 from eas.sync.delta import Act, Knowledge, Plan, Step, moving_steps, pending
 from storage.cursor import Cursor, Rid
 from storage.state import State
@@ -20,7 +21,7 @@ async def make_plan(
     if window == view.window:
         goal = max(goal, view.window_start)
     steps = pending(known, await state.changed(known.folder, known.seen), state.folders)
-    plan = Plan(view, key, known, head, goal, window, steps, [], [])
+    plan = Plan(view, key, known, head, added_before(state, key, view), goal, window, steps, [], [])
     room = max(size - len(steps), 0)
     plan.moving = await _moving(state, known, goal, room)
     if len(plan.moving) <= room:

@@ -238,6 +238,16 @@ async def test_an_add_whose_answer_was_lost_is_one_draft(w: World) -> None:
     assert len((await (await phone_of(w)).sync_all(DRAFTS)).items) == 1
 
 
+async def test_adds_that_come_again_in_parts_are_one_draft_each(w: World) -> None:
+    phone = await phone_of(w)
+    one, two = add("1", leaf(Email.Subject, "one")), add("2", leaf(Email.Subject, "two"))
+    await phone.sync(DRAFTS, [one, two], loses_answer=True)
+    await phone.sync(DRAFTS, [one])  # with the same key: the phone has a key now that the first answer did not bring
+    assert [each.status for each in (await phone.sync(DRAFTS, [two])).responses] == [1]
+    drafts = (await (await phone_of(w)).sync_all(DRAFTS)).items
+    assert sorted(item.subject for item in drafts.values()) == ["one", "two"]
+
+
 # -- changing
 
 

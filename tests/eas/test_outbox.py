@@ -356,6 +356,16 @@ async def test_a_copy_that_takes_too_long_is_given_up(monkeypatch: pytest.Monkey
     assert await send(node) is Outcome.SENT
 
 
+async def test_a_process_that_stood_still_before_submission_does_not_submit(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office()
+    node = await office.open()
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "READY_SECONDS_MAX", -1.0)
+        assert await send(node) is Outcome.LATER
+    assert not office.server.tried
+    assert await send(node) is Outcome.SENT
+
+
 # -- at once
 
 
@@ -474,5 +484,5 @@ async def test_a_cancelled_request_leaves_it_open() -> None:
 
 
 def test_an_attempt_is_over_before_its_intent_counts_as_abandoned() -> None:
-    seconds = SUBMIT_SECONDS_MAX + outbox.COPY_SECONDS_MAX
+    seconds = SUBMIT_SECONDS_MAX + outbox.READY_SECONDS_MAX
     assert seconds * 1000 < outbox.ABANDONED_MS

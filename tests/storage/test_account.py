@@ -46,6 +46,17 @@ async def test_a_turn_that_fails_lets_the_next_one_in() -> None:
     assert await node.rows() == {}
 
 
+async def test_a_change_wins_over_what_it_replaces_however_far_ahead_the_other_clock_was() -> None:
+    node = Node()
+    ahead = Node(node.engine)
+    ahead.clock._now_ms = lambda: NOW_MS + 5 * 3_600_000
+    await ahead.commit(mail("1item"), Set("1item", "read", True), Set("1item", "folder", "archive"))
+    await node.commit(Set("1item", "read", False), Set("1item", "folder", None))
+    assert await node.rows() == await ahead.rows() == {"1item": (None, False)}
+    await node.commit(Set("1item", "read", True), Set("1item", "folder", "inbox"))
+    assert await node.rows() == await ahead.rows() == {"1item": ("inbox", True)}
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 async def test_what_was_committed_is_seen_at_once(fresh: bool) -> None:
     node = Node()

@@ -128,6 +128,17 @@ async def test_a_removed_item_can_be_brought_back_for_a_month_and_then_row_and_c
     assert await Node(node.engine).rows() == {}
 
 
+async def test_the_content_of_a_purged_row_goes_although_others_share_its_page() -> None:
+    node = Node()
+    gone, stays = await stored(node, "1item"), await stored(node, "2item")
+    await node.account.checkpoint()
+    await node.commit(Set("1item", "folder", None))
+    for day in (32, 33, 34):
+        await collected(node, day * DAY_MS)
+    assert gone not in names(node, Kind.BLOB)
+    assert stays in names(node, Kind.BLOB)
+
+
 async def test_what_was_brought_back_in_time_stays() -> None:
     node = Node()
     blob = await stored(node, "1item")

@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.cursor import Rid
-from storage.views import BEGUN_KEPT, BOTTOM, TOP, View, ViewId, Views, lineage_name, pack_view, unpack_view
+from storage.views import (
+    BEGUN_KEPT,
+    BOTTOM,
+    TOP,
+    View,
+    ViewId,
+    Views,
+    began_before,
+    lineage_name,
+    next_lineage,
+    pack_view,
+    unpack_view,
+)
 from tests.properties.histories import LINEAGES
 from tests.properties.histories import views as drawn_views
 
@@ -45,6 +57,14 @@ def test_a_view_is_a_hundred_bytes_whatever_it_says() -> None:
     assert TOP > BOTTOM
     assert min(LINEAGES) < max(LINEAGES)
     assert lineage_name(Rid(5, W, 1, 1)) < lineage_name(Rid(0xFFFFF, W, 1, 1))
+
+
+def test_a_lineage_is_younger_than_all_before_it_whatever_its_clock_says() -> None:
+    views = read((1, view(2, 2)))
+    first = next(iter(views._views.values()))
+    late = next_lineage(Rid(5, W, 9, 1), views, first.device, first.folder, 0)
+    assert late > first.lineage
+    assert not began_before(next_lineage(Rid(5, W, 9, 1), Views(), "other", first.folder, 77), 77)
 
 
 def test_the_two_highest_generations_of_a_lineage_live() -> None:

@@ -1,12 +1,15 @@
 """Sync of mail against a running server: windows, filters, changes both ways, conflicts, empty and partial requests."""
 
+import time
+
 import pytest
 
 from eas.commands.sync_turn import FAILED
 from eas.protocol.versions import Version
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.pages import AirSyncBase, Email, Tasks
-from storage.records import Added, Set
+from storage.clock import stamp_at
+from storage.records import Added, Set, Stamp
 from tests.eas.world import World
 from tests.support.client import Device, EasClient
 from tests.support.sync_requests import (
@@ -277,6 +280,36 @@ async def test_a_conflict_is_won_by_the_server_unless_the_phone_says_so(
     await assert_same(account, folder)
     assert folder.items[server_id].is_read == is_read
     assert folder.items[server_id].is_flagged
+
+
+async def test_a_change_of_what_the_phone_has_seen_wins_over_a_clock_that_was_hours_ahead(
+    phone: EasClient, server: World
+) -> None:
+    account = await server.account()
+    server_id = await put(account, "x")
+    item = server_id.partition(":")[2]
+    ahead = Stamp(stamp_at(time.time_ns() // 1_000_000 + 5 * 3_600_000), "fast", (1, 1))
+    async with account.turn():
+        await account.commit([Set(item, "read", True, stamp=ahead), Set(item, "folder", INBOX, stamp=ahead)])
+    folder = await phone.sync_all(INBOX)
+    assert (await phone.sync(INBOX, [read(server_id, False)], options=None)).responses == ()
+    await phone.sync(INBOX, options=None)
+    await assert_same(account, folder)
+    assert not folder.items[server_id].is_read
+    await phone.sync(INBOX, [delete(server_id)], options=None)
+    assert await members(account, INBOX) == []
+
+
+async def test_a_change_of_what_the_phone_moved_away_by_another_command_is_not_found(
+    phone: EasClient, server: World
+) -> None:
+    server_id = await put(await server.account(), "x")
+    folder = await phone.sync_all(INBOX)
+    key = folder.sync_key
+    await phone.sync(INBOX, [read(server_id)], options=None)
+    await phone.move([(server_id, INBOX, ARCHIVE)])
+    again = await phone.sync(INBOX, [categories(server_id, ["a"])], options=None, sync_key=key)
+    assert [one.status for one in again.responses] == [8]
 
 
 async def test_the_same_change_on_both_sides_is_no_conflict(phone: EasClient, server: World) -> None:
