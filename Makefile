@@ -39,7 +39,7 @@ bench: $(STAMP)  ## measure; exits non-zero past a budget
 fuzz: $(STAMP)  ## run every fuzz target for a while (SECONDS=n each)
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
-simulate: $(STAMP)  ## random histories (SEED=n for one, RUNS=n for many)
+simulate: $(STAMP)  ## random histories of everything (SEED=n replays one; RUNS=n goes on where it was; STEPS, PROCESSES)
 	$(BIN)/python -m tests.simulation
 
 soak: $(STAMP)  ## processes killed under mail and phones (ENGINE=cas|nocas|rgw|local, ARGS="--mails n --kills n"; root, Postfix)
@@ -61,4 +61,4 @@ wheel: $(STAMP)  ## build the wheel and test it installed apart
 	$(BIN)/python -m tests.wheel
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .simulation

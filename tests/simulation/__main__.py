@@ -1,44 +1,35 @@
-"""`python -m tests.simulation`: run many histories.  SEED=n for one alone, RUNS=n, STEPS=n, PROCESSES=n."""
+"""`make simulate`: SEED=n replays one history; RUNS=n runs many (and goes on where an interrupted run ended).
 
-import asyncio
+STEPS=n: how much happens in each; PROCESSES=n share the work; FROM=n: the first seed.  Exit code 1: a law was broken.
+"""
+
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.world import LawBroken, World
+from tests.simulation.campaign import Campaign
+from tests.simulation.runner import STEPS, run
 
-
-def run(seed: int, steps: int) -> str | None:
-    """Run one history; return what went wrong, or None."""
-    try:
-        asyncio.run(World(seed).run(steps))
-    except LawBroken as broken:
-        return f"seed {seed}: {broken}"
-    return None
-
-
-def _run_part(seeds: range, steps: int) -> list[str]:
-    return [broken for seed in seeds if (broken := run(seed, steps))]
+RUNS = 1000
+PROCESSES = 2
 
 
 def main() -> int:
-    steps = int(os.environ.get("STEPS", "60"))
+    """Run what the environment asks for."""
+    steps = int(os.environ.get("STEPS", STEPS))
     if "SEED" in os.environ:
-        broken = run(int(os.environ["SEED"]), steps)
-        print(broken or "every law holds")
-        return int(broken is not None)
-    runs, processes = int(os.environ.get("RUNS", "1000")), int(os.environ.get("PROCESSES", "2"))
+        result = run(int(os.environ["SEED"]), steps)
+        print(result.told if result.broken else f"every law holds in history {result.digest}")
+        return int(result.broken is not None)
+    first, runs = int(os.environ.get("FROM", "0")), int(os.environ.get("RUNS", RUNS))
+    campaign = Campaign(range(first, first + runs), steps)
     began = time.monotonic()
-    parts = [range(start, min(start + 50, runs)) for start in range(0, runs, 50)]
-    failed = 0
-    with ProcessPoolExecutor(processes) as pool:
-        for found in pool.map(_run_part, parts, [steps] * len(parts)):
-            for broken in found:
-                failed += 1
-                print(broken, flush=True)
-    print(f"{runs} histories of {steps} steps, {failed} broken, {time.monotonic() - began:.0f} s")
-    return int(failed > 0)
+    broken = 0
+    for result in campaign.run(int(os.environ.get("PROCESSES", PROCESSES))):
+        broken += 1
+        print(f"{result.told}\n\nReplay it: make simulate SEED={result.seed} STEPS={steps}\n", flush=True)
+    print(f"{campaign.summary}; {broken} broken now; {time.monotonic() - began:.0f} s")
+    return int(broken > 0)
 
 
 if __name__ == "__main__":

@@ -1,200 +1,155 @@
-"""A node of the simulated service: the real account, log, fold, plan and views, on a shared engine."""
+"""A machine of the simulated service: a process of the real storage and the real commands, and a clock that is off."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import TypeVar
 
-from eas.sync.collection import Collection, LostView, UnknownKey, first_view, living_view
-from eas.sync.delta import Act, Step, own_softs
-from eas.sync.plan import make_plan
-from storage import objects
-from storage.account import Account, AccountKeys, Identity
-from storage.clock import Clock
-from storage.cursor import WHOLE, Rid, join
-from storage.engine_memory import MemoryEngine, MemoryObjects
-from storage.log import Writer
-from storage.records import Added, FolderSet, Record, Set, ViewMade
-from storage.seal import new_key_pair
-from storage.state import Commit, State
-from storage.views import BOTTOM, Floor, ViewId
+from eas.clients import client_of
+from eas.context import Context, Services, Submit
+from eas.protocol.versions import Version
+from eas.settings import Settings
+from eas.sync.hub import Hub
+from storage.account import Account
+from storage.directories.directory import Entry, Mailbox
+from storage.keyring.keys import Unlocked
+from storage.keyring.objects import Vault
+from storage.keyring.slots import CHEAPEST
+from storage.store import Store
+from tests.simulation.bucket import Bucket, Connection
+from tests.simulation.feed import SimulatedFeed, Wire
+from tests.simulation.history import History
+from tests.simulation.loop import Process
+from tests.simulation.weather import SKEW_HOURS_MAX
 
-MINUTE_MS = 60_000
-ACCOUNT = "0" * 32
-PRIVATE, PUBLIC = new_key_pair()
-KEYS = AccountKeys.derive(b"m" * 32, [PRIVATE])
-
-
-@dataclass(frozen=True, slots=True)
-class Act_:  # noqa: N801  # a client's act, beside delta's Act
-    """What a phone's user did to an item: `set`, `del` or `add`."""
-
-    what: str
-    item: str
-    name: str = ""
-    value: Any = None
+T = TypeVar("T")
+DEPLOYMENT_KEY = bytes(range(32))
+USER = Mailbox("u@example.test", quota_bytes=1 << 40)
+PASSWORD, SECRET = "correct horse", b""
+PATIENCE_SECONDS = 20.0
 
 
-@dataclass(slots=True)
-class Answer:
-    """What a phone gets: the next key (None: status 3), what to do, whether there is more, its Adds' ids."""
+class OneUser:
+    """A directory."""
 
-    key: ViewId | None
-    steps: list[tuple[Act, str, dict[str, Any]]]
-    more: bool
-    added: dict[str, str]
+    async def resolve(self, address: str) -> Mailbox:
+        """Return the user."""
+        return USER
+
+    async def login(self, name: str) -> tuple[Mailbox, ...]:
+        """Return the user."""
+        return (USER,)
+
+    async def user_secrets(self, mailbox: Mailbox) -> tuple[bytes, ...]:
+        """Return his secret."""
+        return (SECRET,)
+
+    async def search(self, words: Sequence[str] | str, limit: int) -> list[Entry]:
+        """Find nobody."""
+        return []
+
+
+@dataclass(frozen=True)
+class Device:
+    """Who asks."""
+
+    id: str
+    type: str
+    agent: str
+    version: Version
+
+
+@dataclass
+class Service:
+    """What all nodes share."""
+
+    random: Random
+    bucket: Bucket
+    wire: Wire
+    history: History
+    submit: Submit
+    unlocked: Unlocked | None = None
+
+
+class Down(Exception):
+    """No process listens there now."""
 
 
 class Node:
-    """One process of one machine, whose clock may be off."""
+    """One machine."""
 
-    def __init__(self, random: Random, store: MemoryObjects, now: "Now") -> None:
-        self.random, self.now, self.skew = random, now, random.choice([0, 0, -30, 30]) * MINUTE_MS
-        self.engine = MemoryEngine(store, list_page=random.choice([2, 5, 50]))
-        self.restart()
+    def __init__(self, service: Service, name: str) -> None:
+        self.service, self.name = service, name
+        self.skew_ms = 0
+        self.list_page = service.random.choice([2, 5, 50])
+        self._starts = 0
+        self.start()
+
+    def now_ms(self) -> int:
+        """Return what its wall clock shows."""
+        return self.service.history.now_ms + self.skew_ms
+
+    def jump(self) -> None:
+        """Set the clock, wrongly or right."""
+        random = self.service.random
+        hours = random.choice([0.0, 0.0, random.uniform(-0.5, 0.5), random.uniform(-SKEW_HOURS_MAX, SKEW_HOURS_MAX)])
+        self.skew_ms = int(hours * 3_600_000)
+        self.service.history.say(f"{self.name}: its clock is off by {hours:.2f} h")
+
+    def start(self) -> None:
+        """Begin a process: it knows nothing, and has writers of its own."""
+        self._starts += 1
+        self.process = Process()
+        self.engine = Connection(self.service.bucket, self.process, self.list_page)
+        feed = SimulatedFeed(self.service.wire, f"{self.name}-{self._starts}", self.process)
+        vault = Vault(self.engine, DEPLOYMENT_KEY, CHEAPEST, asyncio.Semaphore(2), self.now_ms)
+        self.store = Store(self.engine, OneUser(), vault, feed, self.now_ms)
+        self.services = Services(Hub(feed), feed, self.store.directory, Settings(), self._now, self._submit)
+        if self.service.unlocked is not None:
+            # As after a login; what a login reads never changes here.
+            self.account: Account = self.store._open(USER, self.service.unlocked)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_ms() / 1000, UTC)
+
+    async def _submit(self, sender: str, recipients: list[str], message: bytes) -> None:
+        await self.service.submit(sender, recipients, message)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a process runs."""
+        return self.process.is_alive
+
+    def kill(self) -> None:
+        """End the process, as kill -9 does."""
+        self.process.kill()
+        self.bury()
+
+    def bury(self) -> None:
+        """Take a process that died out of the feed: nobody tells it anything."""
+        self.services.feed.close()
 
     def restart(self) -> None:
-        """Forget everything in memory: another process, other writers."""
-        self.clock = Clock(lambda: self.now.ms + self.skew)
-        self.account = Account(self.engine, ACCOUNT, Identity("u@example.test"), KEYS, self.clock, self._writer(False))
-        self.postman = self._writer(True)
+        """Begin anew, whatever was before."""
+        if self.is_up:
+            self.kill()
+        self.bury()
+        self.start()
 
-    def _writer(self, delivers: bool) -> Writer:
-        def make(name: str, header: objects.Header, time: int, records: Sequence[Record]) -> bytes:
-            if delivers:
-                return objects.make_delivered(name, PUBLIC, header, time, [r for r in records if isinstance(r, Added)])
-            return objects.make_own(name, KEYS.log.log, header, time, records)
+    def serve(self, work: "Callable[[Node], Awaitable[T]]") -> "asyncio.Task[T]":
+        """Let the process do *work*.  Raises `Down`."""
+        if not self.is_up:
+            raise Down(self.name)
 
-        def new_writer() -> str:
-            return f"{self.random.getrandbits(64):016x}"
+        async def worked() -> T:
+            return await work(self)
 
-        return Writer(
-            self.engine, ACCOUNT, self.clock, make, delivers=delivers, published=_nobody, new_writer=new_writer
-        )
+        return self.process.spawn(worked())
 
-    async def deliver(self, item: str, date_ms: int) -> None:
-        """Deliver a mail, as an LMTP process does: it has read nothing."""
-        await self.postman.append([Added(item, "inbox", "Email", date_ms, None)])
-
-    async def change(self, sets: list[tuple[str, str, Any]]) -> None:
-        """Change items as somebody at a desk would: several in one commit, stamped now."""
-        async with self.account.turn(fresh=self.random.random() < 0.5) as state:
-            known = await state.items(item for item, _, _ in sets)
-            if records := [Set(item, name, value) for item, name, value in sets if item in known]:
-                await self.account.commit(records)
-
-    async def remove_folder(self, folder: str) -> None:
-        """Remove a folder: its members, also those that come later, rest in the Trash."""
-        async with self.account.turn(fresh=False):
-            await self.account.commit([FolderSet(folder, "gone", True)])
-
-    async def look(self) -> None:
-        """Fold some of what there is, at some moment."""
-        async with self.account.turn():
-            pass
-
-    async def sync(
-        self, device: str, folder: str, key: ViewId | None, acts: list[Act_], size: int, period: int | None
-    ) -> Answer:
-        """Answer a Sync of one collection, as the command does."""
-        async with self.account.turn(fresh=key is None or self.random.random() < 0.7) as state:
-            if key is None:
-                return await self._begin(state, device, folder)
-            try:
-                answer = await self._answer(state, device, folder, key, acts, size, period)
-            except (UnknownKey, LostView):
-                answer = None
-            if answer is None:  # something to tell, or to refuse: look again, at everything there is
-                await self.account.make_fresh()
-                try:
-                    answer = await self._answer(state, device, folder, key, acts, size, period, certain=True)
-                except UnknownKey:
-                    return Answer(None, [], False, {})
-            assert answer is not None
-        if self.random.random() < 0.05:
-            await self.account.checkpoint()
-        return answer
-
-    async def _begin(self, state: State, device: str, folder: str) -> Answer:
-        writer, n = self.account.next_place
-        rid = Rid(self.account.tick(), writer, n, 1)
-        await self.account.commit([ViewMade(first_view(device, folder, rid, state))])
-        return Answer(ViewId(writer, n, 1), [], True, {})
-
-    async def _answer(
-        self,
-        state: State,
-        device: str,
-        folder: str,
-        key: ViewId,
-        acts: list[Act_],
-        size: int,
-        period: int | None,
-        certain: bool = False,
-    ) -> Answer | None:
-        view = living_view(state, key, device, folder)
-        collection = Collection(self.account, state, key, view)
-        await self._apply(collection, acts)
-        writer, n = self.account.next_place
-        supposed = Commit(writer, n, self.account.tick(), collection.records)
-        after = await state.supposing(supposed)
-        own = set(supposed.rids())
-        again = (await after.items(collection.again)).values()
-        own |= {add.rid for item in again for add in item.adds if add.device == view.device}
-        head = join(after.head, {writer: (n, WHOLE)})
-        goal, window = self._goal(period)
-        plan = await make_plan(after, key, view, own, head, goal=goal, window=window, size=size)
-        if plan.is_empty and not collection.records and not collection.added:
-            return Answer(key, [], False, {})
-        if not certain:
-            return None
-        told = min(max(size, plan.forced()), len(plan.steps))
-        if acts and self.random.random() < 0.15:  # GetChanges 0: the phone wants its own acts done, and no news
-            told = 0
-        elif self.random.random() < 0.3:  # the answer grew too large, or took too long
-            told = max(plan.forced(), self.random.randint(min(1, told), told))
-        told = plan.whole(told)
-        steps = plan.steps[:told]
-        of_own = (await after.items(item for item, _ in collection.added.values())).values()
-        softs = own_softs(plan.known, of_own, after.folders, plan.floor_after(told), {step.item.id for step in steps})
-        new = plan.view_after(told, collection.added)
-        await self.account.commit([*collection.records, ViewMade(new)])
-        added = {client_id: item for client_id, (item, _) in collection.added.items()}
-        told_steps = [(step.act, step.item.id, _values(step)) for step in [*steps, *softs]]
-        return Answer(ViewId(writer, n, len(collection.records) + 1), told_steps, told < len(plan.steps), added)
-
-    async def _apply(self, collection: Collection, acts: list[Act_]) -> None:
-        for act in acts:
-            if act.what == "add":
-                collection.add(act.item, "Email", self.now.ms + self.skew, None, act.value)
-                continue
-            item = await collection.state.item(act.item)
-            if item is None or collection.state.folders.resting_place(item).folder != collection.view.folder:
-                continue  # Status 8
-            if act.what == "set":
-                collection.set(act.item, act.name, act.value)
-            else:
-                collection.remove(act.item, act.value)
-
-    def _goal(self, period: int | None) -> tuple[Floor, int]:
-        if period is None:
-            return BOTTOM, 0
-        now = (self.now.ms + self.skew) // (10 * MINUTE_MS) * 10 * MINUTE_MS
-        return Floor(now - period * MINUTE_MS, ""), period
-
-
-@dataclass(slots=True)
-class Now:
-    """The true time."""
-
-    ms: int
-
-
-def _nobody(account: str, writer: str, n: int) -> None:
-    """Nobody is told of news here."""
-
-
-def _values(step: Step) -> dict[str, Any]:
-    if step.act is Act.ADD:
-        return {name: step.item.value(name, 0) for name in ("read", "flag")}
-    return {name: step.item.value(name, 0) for name in step.names}
+    def context(self, device: Device) -> Context:
+        """Return what a command of *device* is given."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        client = client_of(device.type, device.agent)
+        return Context(self.account, device.id, device.type, device.version, client, deadline, self.services)

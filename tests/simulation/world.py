@@ -1,235 +1,199 @@
-"""Random histories of a small world, and the laws that must hold in each.
+"""One history: who is there, what they begin and when, how it comes to rest.  What must hold then: `laws.py`."""
 
-Three nodes with clocks that are off and restarts, two phones, a desk; deliveries (some twice), moves in chains and
-back, deletes, a folder that is removed while others move things into it, filter changes, tiny windows; answers lost
-or half applied, requests executed late when nobody listens.
-
-Laws: a phone that applies every answer ends equal to the server; it is never told a Change of an item it does not have;
-its key is never refused; quiescence is reached.
-"""
-
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import Any
 
-from eas.sync.delta import Act
-from storage.engine_memory import MemoryObjects
-from storage.state import State
-from storage.views import Floor, ViewId
-from tests.simulation.node import MINUTE_MS, Act_, Answer, Node, Now
+from eas.protocol.versions import Version
+from storage.engine import EngineError
+from storage.keyring.objects import Vault
+from storage.keyring.slots import CHEAPEST
+from storage.store import Store
+from tests.simulation import errands, upkeep
+from tests.simulation.bucket import Bucket, Direct
+from tests.simulation.desk import Desk
+from tests.simulation.feed import SimulatedFeed, Wire
+from tests.simulation.history import History
+from tests.simulation.ledger import Ledger
+from tests.simulation.line import Lost
+from tests.simulation.loop import Process
+from tests.simulation.mails import Postfix
+from tests.simulation.node import DEPLOYMENT_KEY, PASSWORD, USER, Device, Node, OneUser, Service
+from tests.simulation.outgoing import MailServer
+from tests.simulation.phone import Phone, Surroundings
+from tests.simulation.truth import Truth
+from tests.simulation.weather import DAY, MINUTE, Weather
 
-FOLDERS = ("inbox", "archive", "trash", "drafts", "paper")
-SYNCED = FOLDERS[:3]
-
-
-class LawBroken(AssertionError):
-    """A law does not hold in this history."""
-
-
-@dataclass
-class Phone:
-    """A phone: what it has, what its user did since the last Sync, its keys."""
-
-    world: "World"
-    name: str
-    keys: dict[str, ViewId | None] = field(default_factory=lambda: dict.fromkeys(SYNCED))
-    has: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {f: {} for f in SYNCED})
-    acts: dict[str, list[Act_]] = field(default_factory=lambda: {f: [] for f in SYNCED})
-    periods: dict[str, int | None] = field(default_factory=dict)
-    half: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(SYNCED, False))
-    clients: int = 0
-
-    def __post_init__(self) -> None:
-        for folder in SYNCED:
-            self.periods[folder] = self.world.random.choice([None, 20, 40])
-
-    def use(self) -> None:
-        """The user does something."""
-        random, folder = self.world.random, self.world.random.choice(SYNCED)
-        here, acts = self.has[folder], self.acts[folder]
-        synced = [item for item in here if not item.startswith("local")]
-        chance = random.random()
-        if chance < 0.5 and synced:
-            item, name, value = random.choice(synced), random.choice(["read", "flag"]), random.randint(1, 10**6)
-            acts[:] = [act for act in acts if not (act.what == "set" and (act.item, act.name) == (item, name))]
-            acts.append(Act_("set", item, name, value))
-            here[item][name] = value
-        elif chance < 0.65 and synced:
-            item = random.choice(synced)
-            acts[:] = [act for act in acts if act.item != item]
-            acts.append(Act_("del", item, value=None if folder == "trash" else random.choice(["trash", None])))
-            del here[item]
-        elif chance < 0.85:
-            self.clients += 1
-            values = {"read": self.clients, "flag": 0}
-            acts.append(Act_("add", str(self.clients), value=values))
-            here[f"local{self.clients}"] = dict(values)
-        elif acts and acts[-1].what == "add":
-            here.pop(f"local{acts.pop().item}", None)
-        if random.random() < 0.05:
-            self.periods[folder] = random.choice([None, 20, 40])
-
-    async def sync(self, folder: str, *, quiet: bool = False) -> bool:
-        """Synchronise a folder, on some node, over some line.  Return whether there is more to do."""
-        random, world = self.world.random, self.world
-        key = self.keys[folder]
-        sent = list(self.acts[folder]) if key is not None else []
-        if not quiet and random.random() < 0.2:
-            sent = sent[: random.randint(0, len(sent))]
-        node, size, period = random.choice(world.nodes), random.choice([1, 2, 3, 10]), self.periods[folder]
-        fate = 1.0 if quiet else random.random()
-
-        async def request() -> Answer:
-            return await node.sync(self.name, folder, key, sent, size, period)
-
-        if fate < 0.10:  # executed later, when nobody listens
-            world.late.append((world.now.ms + random.randint(5, 60) * MINUTE_MS, request))
-            return True
-        answer = await request()
-        if answer.key is None:
-            raise LawBroken(f"{self.name}: the key of {folder} was refused")
-        if fate < 0.25:
-            return True
-        self._apply(folder, sent, answer, half=fate < 0.35)
-        return answer.more or bool(self.acts[folder])
-
-    def _apply(self, folder: str, sent: list[Act_], answer: Answer, *, half: bool) -> None:
-        here, acts = self.has[folder], self.acts[folder]
-        steps = answer.steps
-        if half:
-            steps = steps[: self.world.random.randint(0, len(steps))]
-        else:
-            acts[:] = [act for act in acts if act not in sent]
-            self._name_own(folder, answer.added)
-        for what, item, values in steps:
-            if any(act.item == item and act.what == "del" for act in acts):
-                continue
-            mine = {act.name: act.value for act in acts if act.what == "set" and act.item == item}
-            if what is Act.ADD:
-                here[item] = {**values, **mine}
-            elif what is Act.CHANGE:
-                if item in here:
-                    here[item].update({**values, **mine})
-                elif not half:
-                    raise LawBroken(f"{self.name}: told a Change of {item}, which it does not have")
-            else:
-                here.pop(item, None)
-                acts[:] = [act for act in acts if act.item != item]
-        self.half[folder] = half
-        if not half:
-            self.keys[folder] = answer.key
-
-    def _name_own(self, folder: str, added: dict[str, str]) -> None:
-        for client_id, item in added.items():
-            local = self.has[folder].pop(f"local{client_id}", None)
-            if local is not None and not any(act.item == item and act.what == "del" for act in self.acts[folder]):
-                self.has[folder].setdefault(item, local)  # half an answer may have brought it already, and be changed
+NODES = 3
+PHONES = (
+    Device("ios1", "iPhone", "Apple-iPhone/1", Version.V16_1),
+    Device("gmail2", "Android", "Android-Mail/2023", Version.V16_1),
+    Device("aosp3", "Android", "Android/5.1-EAS-1.3", Version.V14_1),
+    Device("nokia4", "NokiaE71", "Nokia", Version.V14_0),
+)
+ROUNDS_MAX = 60
+_TROUBLE = (Lost, EngineError, TimeoutError)
 
 
 class World:
-    """One random history."""
+    """Everything there is."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.now = Now(1_700_000_000_000)
-        store = MemoryObjects()
-        self.nodes = [Node(self.random, store, self.now) for _ in range(3)]
-        self.phones = [Phone(self, f"phone{number}") for number in range(2)]
-        self.late: list[tuple[int, Callable[[], Awaitable[Answer]]]] = []
-        self.mails = 0
+    def __init__(self, random: Random) -> None:
+        self.random, self.history, self.ledger = random, History(), Ledger()
+        self.weather = Weather.of(random)
+        self.bucket = Bucket(self.weather)
+        self.wire = Wire(self.weather)
+        self.mail_server = MailServer(random, self.weather, self.history)
+        self.service = Service(random, self.bucket, self.wire, self.history, self.mail_server.submit)
+        self.nodes: list[Node] = []
+        self.postfix = Postfix(random, self.weather, self.history, self.nodes)
+        self.desk = Desk(random, self.weather, self.history, self.ledger, self.nodes)
+        self.phones: list[Phone] = []
+        self._tasks: dict[asyncio.Task[None], None] = {}
 
-    async def run(self, steps: int = 60) -> None:
-        """Live for *steps*, then come to rest, then check.  Raises `LawBroken`."""
-        for _ in range(steps):
-            self.now.ms += self.random.randint(0, 3) * MINUTE_MS
-            await self._execute_late(self.now.ms)
-            await self._step()
-        await self._execute_late(1 << 60)
-        await self._rest()
-        await self._check()
+    async def open(self) -> None:
+        """Make the account, and start the nodes."""
+        engine = Direct(self.bucket)
+        vault = Vault(engine, DEPLOYMENT_KEY, CHEAPEST, asyncio.Semaphore(1), lambda: self.history.now_ms)
+        store = Store(engine, OneUser(), vault, SimulatedFeed(self.wire, "creation", Process()))
+        self.service.unlocked = (await store.create(USER, PASSWORD)).unlocked
+        self.wire.feeds.clear()
+        self.nodes += [Node(self.service, f"node{number}") for number in range(1, NODES + 1)]
+        account = self.nodes[0].account
+        self.truth = Truth(self.bucket, account.id, account.keys, self.history)
+        self.bucket.watcher = self.truth
+        around = Surroundings(self.random, self.weather, self.history, self.ledger, self.nodes, self.truth)
+        self.phones += [Phone(around, device) for device in PHONES]
 
-    async def _execute_late(self, until: int) -> None:
-        due = [entry for entry in self.late if entry[0] <= until]
-        self.late = [entry for entry in self.late if entry[0] > until]
-        for _, request in due:
-            await request()
+    # -- living
 
-    async def _step(self) -> None:
-        random, node, chance = self.random, self.random.choice(self.nodes), self.random.random()
-        if chance < 0.16:
-            await self._deliver(node)
-        elif chance < 0.36:
-            await self._desk(node)
-        elif chance < 0.5:
-            await node.look()
-        elif chance < 0.51:
-            await node.remove_folder("paper")
-        elif chance < 0.53:
-            node.restart()
-        elif chance < 0.72:
-            random.choice(self.phones).use()
-        else:
-            await random.choice(self.phones).sync(random.choice(SYNCED))
+    async def live(self, steps: int) -> None:
+        """Begin *steps* things, most of them while others are under way.  Raises `LawBroken`."""
+        for step in range(1, steps + 1):
+            self.history.step = step
+            await asyncio.sleep(self.weather.gap())
+            self._begin_something()
+            self.history.check()
 
-    async def _deliver(self, node: Node) -> None:
-        self.mails += 1
-        item, date = f"m{self.mails:03}", self.now.ms - self.random.choice([0, 0, 0, 5, 15, 30]) * MINUTE_MS
-        await node.deliver(item, date)
-        if self.random.random() < 0.15:
-            await self.random.choice(self.nodes).deliver(item, date + self.random.choice([0, 1]) * MINUTE_MS)
+    def _begin_something(self) -> None:
+        actions = list(_ACTIONS)
+        action = self.random.choices(actions, [_ACTIONS[action] for action in actions])[0]
+        work = action(self)
+        if work is not None:
+            self._spawn(work)
 
-    async def _desk(self, node: Node) -> None:
-        random = self.random
-        state = await self._state(node)
-        items = [item.id async for item in state._all()]
-        items.sort()
-        sets: list[tuple[str, str, Any]] = []
-        for item in random.sample(items, min(len(items), random.choice([1, 1, 3, 5]))):
-            name = random.choice(["folder", "folder", "read", "flag"])
-            folder = random.choice([*FOLDERS, None] if random.random() < 0.5 else FOLDERS)
-            sets.append((item, name, folder if name == "folder" else random.randint(1, 10**6)))
-        if sets:
-            await node.change(sets)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
-    async def _state(self, node: Node) -> State:
-        async with node.account.turn(fresh=False) as state:
-            return state
+    def _node(self) -> Node:
+        return self.random.choice(self.nodes)
 
-    async def _rest(self) -> None:
-        for round_ in range(400):
-            again = False
-            for phone in self.phones:
-                for folder in SYNCED:
-                    again |= phone.keys[folder] is None
-                    again |= await phone.sync(folder, quiet=True)
-            if not again and round_ > 3:
-                break
-        else:
-            raise LawBroken("no quiescence")
+    def _deliver(self) -> Coroutine[Any, Any, None]:
+        return self.postfix.deliver(self.postfix.accept())
+
+    def _use(self) -> None:
+        self.random.choice(self.phones).use()
+
+    def _sync(self) -> Coroutine[Any, Any, None] | None:
+        return self._by_phone(lambda phone: phone.sync(self._node()))
+
+    def _move(self) -> Coroutine[Any, Any, None] | None:
+        return self._by_phone(lambda phone: errands.move(phone, self._node()))
+
+    def _change_folders(self) -> Coroutine[Any, Any, None] | None:
+        return self._by_phone(lambda phone: errands.change_folders(phone, self._node(), self.history.step))
+
+    def _by_phone(self, work: Callable[[Phone], Awaitable[object]]) -> Coroutine[Any, Any, None] | None:
+        phone = self.random.choice(self.phones)
+        return None if phone.is_busy else self._alone(phone, work)
+
+    async def _alone(self, phone: Phone, work: Callable[[Phone], Awaitable[object]]) -> None:
+        """A phone makes one request of this kind at a time."""
+        phone.is_busy = True
+        try:
+            await work(phone)
+        except _TROUBLE as error:
+            self.history.say(f"{phone.name}: {type(error).__name__}")
+        finally:
+            phone.is_busy = False
+
+    def _send(self) -> Coroutine[Any, Any, None]:
+        return errands.send(self.random.choice(self.phones), self.mail_server.letter())
+
+    def _desk(self) -> Coroutine[Any, Any, None]:
+        return self.desk.change(self._node())
+
+    def _keep_up(self) -> Coroutine[Any, Any, None]:
+        return upkeep.something(self._node(), self.random, self.history)
+
+    def _jump(self) -> None:
+        self._node().jump()
+
+    def _kill(self) -> None:
+        node = self._node()
+        self.history.say(f"{node.name}: restarted")
+        node.restart()
+
+    def _cut_off(self) -> None:
+        node = self._node()
+        node.engine.is_cut_off = not node.engine.is_cut_off
+        self.history.say(f"{node.name}: {'cut off' if node.engine.is_cut_off else 'connected'}")
+
+    def _revive(self) -> None:
         for node in self.nodes:
-            node.skew = 0
-        for phone in self.phones:
-            for folder in SYNCED:
-                for _ in range(10):
-                    await phone.sync(folder, quiet=True)
+            if not node.is_up:
+                self.history.say(f"{node.name}: up again")
+                node.restart()
 
-    async def _check(self) -> None:
-        node = self.nodes[0]
-        async with node.account.turn() as state:
-            for phone in self.phones:
-                for folder in SYNCED:
-                    key = phone.keys[folder]
-                    assert key is not None
-                    view = state.views.get(key)
-                    assert view is not None
-                    members = await state.members(folder, view.floor, Floor(1 << 61, ""))
-                    want = {item.id: {name: item.value(name, 0) for name in ("read", "flag")} for item in members}
-                    if want != phone.has[folder]:
-                        raise LawBroken(f"{phone.name} {folder}: {_difference(want, phone.has[folder])}")
+    # -- resting
+
+    async def rest(self) -> None:
+        """Let all that is under way end, and the phones synchronise until nothing is new.  Raises `LawBroken`."""
+        self.history.say("all is fair from here on")
+        self.weather.is_fair = True
+        for node in self.nodes:
+            node.skew_ms, node.engine.is_cut_off = 0, False
+            if not node.is_up:
+                node.restart()
+        while self._tasks or self.bucket.on_the_way:
+            await asyncio.sleep(6 * MINUTE)
+        await asyncio.sleep(4 * DAY)  # whatever was suspended goes on and ends
+        await self.synchronise()
+
+    async def synchronise(self) -> None:
+        """Let every phone synchronise until nothing is new.  Raises `LawBroken`."""
+        for round_ in range(ROUNDS_MAX):
+            self.wire.rescan()
+            is_news = False
+            for place, phone in enumerate(self.phones):
+                node = self.nodes[(round_ + place) % NODES]
+                try:
+                    is_news |= await phone.sync(node, is_thorough=True)
+                except EngineError as error:  # of a node whose pages were collected: once, and then it opens anew
+                    self.history.say(f"{phone.name} via {node.name}: {error}")
+                    is_news = True
+                self.history.check()
+            if not is_news:
+                return
+        self.history.broken("the phones never come to rest")
+        self.history.check()
 
 
-def _difference(want: dict[str, Any], has: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {
-        item: (want.get(item), has.get(item)) for item in want.keys() | has.keys() if want.get(item) != has.get(item)
-    }
+_ACTIONS: dict[Callable[[World], Coroutine[Any, Any, None] | None], int] = {
+    World._deliver: 18,
+    World._use: 20,
+    World._sync: 40,
+    World._move: 4,
+    World._change_folders: 3,
+    World._send: 2,
+    World._desk: 5,
+    World._keep_up: 12,
+    World._jump: 2,
+    World._kill: 2,
+    World._cut_off: 1,
+    World._revive: 4,
+}
+"""What may begin, and how often in comparison."""

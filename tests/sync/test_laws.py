@@ -1,8 +1,8 @@
-"""The laws of synchronisation in a few random histories; `python -m tests.simulation` runs thousands."""
+"""The laws of synchronisation in a few random histories of the planner alone (`tests/simulation/plan`)."""
 
 import pytest
 
-from tests.simulation.__main__ import run
+from tests.simulation.plan.world import run
 
 
 @pytest.mark.parametrize("seed", range(20_000, 20_040))
