@@ -19,6 +19,7 @@ Where anything of an account cannot be read, nothing of it is removed.
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -106,7 +107,8 @@ async def collect(
     try:
         state = await _looked_at(account, now_ms, done, grace, is_dry=is_dry, is_deep=is_deep)
         found = await unneeded.listed(engine, _prefix(account.id, is_deep=is_deep))
-        names, dead = await _unneeded(engine, account, state, found, now_ms - grace.removed_ms, is_deep=is_deep)
+        roots = await Roots.read(engine, found)
+        names, dead = await _unneeded(account, state, found, roots, now_ms - grace.removed_ms, is_deep=is_deep)
     except (SealError, NotFound, Damaged) as error:
         _log.warning("collector.refused", account=account.id, error=str(error))
         done.refused.append(account.id)
@@ -115,12 +117,14 @@ async def collect(
     first = {name: min(noted.get(name, now_ms), now_ms) for name in names}
     # What this pass did not look at keeps its notes.
     first |= {} if is_deep else {name: at for name, at in noted.items() if not name.startswith(_prefix(account.id))}
-    due = sorted(name for name in names if now_ms - first[name] >= grace.of(name))
+    due = {name for name in names if now_ms - first[name] >= grace.of(name)}
+    if is_deep:
+        due -= await _still_named(account, state, found, roots.superseded - due, now_ms - grace.removed_ms)
     for name in names:
-        _count(done, name, found.sizes[name], is_due=now_ms - first[name] >= grace.of(name))
+        _count(done, name, found.sizes[name], is_due=name in due)
     if not is_dry:
-        await _remove(engine, due, progress)
-        left = {name: at for name, at in first.items() if name not in set(due)}
+        await _remove(engine, sorted(due, key=_turn), progress)
+        left = {name: at for name, at in first.items() if name not in due}
         if left != noted:
             await notes.write(engine, account.id, account.keys.checkpoint, left)
         if is_deep and not isinstance(engine, Compacting):  # which keeps small objects together by itself
@@ -150,13 +154,12 @@ async def _looked_at(
 
 
 async def _unneeded(
-    engine: Engine, account: Account, state: State, found: Listed, removed_before_ms: int, *, is_deep: bool
+    account: Account, state: State, found: Listed, roots: Roots, removed_before_ms: int, *, is_deep: bool
 ) -> tuple[set[str], set[str]]:
     """Return what nobody needs, and the packs that are half dead.
 
     Raises `NotFound`, `SealError` where what is kept is not whole.
     """
-    roots = await Roots.read(engine, found)
     refs: list[PageRef] = []
     for name in roots.kept:  # opened, each of them: what is kept stands for what goes
         refs += await account.refs_of(name)
@@ -169,6 +172,21 @@ async def _unneeded(
     return names | contents.unnamed, packing.half_dead(packs, contents.live_bytes)
 
 
+async def _still_named(
+    account: Account, state: State, found: Listed, superseded: set[str], removed_before_ms: int
+) -> set[str]:
+    """Return what checkpoints name that go another time: by the clock in its name such a one may be opened first.
+
+    It may name what an earlier pass had noted as unneeded, when it was not there yet.
+    """
+    named: set[str] = set()
+    for name in superseded:
+        with suppress(NotFound, SealError):
+            refs = await account.refs_of(name)
+            named |= await unneeded.named(account.id, state, refs, found, removed_before_ms)
+    return named
+
+
 def _count(done: Collected, name: str, size_bytes: int, *, is_due: bool) -> None:
     kind = paths.parse(name).kind.name.lower()
     if is_due:
@@ -177,6 +195,11 @@ def _count(done: Collected, name: str, size_bytes: int, *, is_due: bool) -> None
     else:
         done.waiting[kind] += 1
         done.waiting_bytes += size_bytes
+
+
+def _turn(name: str) -> tuple[bool, str]:
+    """Return when *name* goes: checkpoints before what they name, for the pass may die in between."""
+    return paths.parse(name).kind not in paths.CHECKPOINTS, name
 
 
 async def _remove(engine: Engine, names: list[str], progress: Callable[[int, int], None]) -> None:

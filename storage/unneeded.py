@@ -127,6 +127,23 @@ async def contents(
     return seen
 
 
+async def named(account: str, state: State, refs: Iterable[PageRef], found: Listed, removed_before_ms: int) -> set[str]:
+    """Return the pages *refs*, and the objects in which by them contents lie that are needed.
+
+    Of contents only what pages tell that are none of the state's own.
+    """
+    pages = {page: paths.page(account, page) for ref in refs for page in (ref.rows, ref.contents)}
+    names = set(pages.values())
+    for page in {ref.contents for ref in refs} - {ref.contents for ref in state.base.refs}:
+        if pages[page] in found.sizes:
+            told = await state.base.contents_of(page)
+            items, present = await state.items(told.packed), await state.contents(told.packed)
+            needed = [item.id for item in items.values() if not purging.is_over(item, removed_before_ms)]
+            contents = ((told.find(item_id), present.get(item_id)) for item_id in needed)
+            names |= {blobs.object_of(account, one)[0] for one, now in contents if one and now and one.blob == now.blob}
+    return names
+
+
 async def _contents(state: State, removed_before_ms: int) -> AsyncIterator[Sequence[Content]]:
     """Yield all contents that are needed, some hundreds at a time."""
     for ref in state.base.refs:

@@ -35,8 +35,9 @@ ABANDONED_MS = 600_000
 COPY_SECONDS_MAX = 60.0
 """For storing the copy."""
 READY_SECONDS_MAX = 90.0
-"""From the intent to submission: an attempt must be over before its intent counts as abandoned.  A process that stood
-still meanwhile (a machine that slept, a store that hung) leaves the message to whoever comes next."""
+"""From the request to submission: an attempt must be over before its intent counts as abandoned, and long before the
+message's name is forgotten.  A process that stood still meanwhile (a machine that slept, a store that hung) leaves the
+message to whoever comes next."""
 DOMAIN_MISSING = "localhost"
 
 assert (SUBMIT_SECONDS_MAX + READY_SECONDS_MAX) * 1000 < ABANDONED_MS  # noqa: S101
@@ -85,7 +86,7 @@ async def send(context: Context, letter: Letter, sleep: Callable[[float], Awaita
 
 async def _begin(context: Context, letter: Letter) -> Attempt | Outcome:
     """Write the intent, and look whether anybody else has one."""
-    account, name = context.account, letter.name
+    account, name, begun = context.account, letter.name, _now()
     async with account.turn() as state:
         now_ms = stamp_ms(account.tick())
         send_id = current_id(state.sends, name, now_ms)
@@ -93,7 +94,7 @@ async def _begin(context: Context, letter: Letter) -> Attempt | Outcome:
         out = await asyncio.to_thread(_built, context, letter.mime, state.sends, name, send_id)
         if (verdict := _verdict(context, state.sends, name, send_id, out, now_ms, None)) is not None:
             return verdict
-        process, begun = context.services.feed.process_id, _now()
+        process = context.services.feed.process_id
         attempt = Attempt(send_id, account.next_place, out, begun)
         try:
             await account.commit([Sending(send_id, out.message_id, name.digest, process)])

@@ -66,7 +66,7 @@ class Attempt:
     """The place of the intent."""
     outgoing: Outgoing
     begun: float
-    """Before the intent was written, on the event loop's clock."""
+    """When the request came, on the event loop's clock."""
 
 
 async def note_failure(context: Context, attempt: Attempt, failed: SubmissionFailed) -> Outcome:

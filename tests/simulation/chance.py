@@ -17,12 +17,14 @@ from unittest.mock import patch
 from nacl.exceptions import CryptoError
 from nacl.secret import Aead
 
-from storage import account, pages, paths, seal
+from storage import account, checkpoint, packing, pages, paths, seal
 from storage.journal import Journal
 
 TAG_BYTES = Aead.MACBYTES
 ROWS_MAX = 5
 """Rows of a page: so that small accounts have several."""
+PACKED_MIN = 3
+"""Contents of a folder that make a pack."""
 CHECKPOINT_RECORDS = 25
 """Records after which the product thinks a checkpoint due: so that collectors write some themselves."""
 JOURNAL_ENTRIES = 12
@@ -42,6 +44,10 @@ def _replaced(random: Random, *, is_sealed: bool) -> Iterator[tuple[Any, str, An
     yield paths, "token_hex", lambda size: random.randbytes(size).hex()
     yield seal, "random", random.randbytes
     yield account, "time", SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
+    yield packing, "_seconds", lambda: asyncio.get_running_loop().time()
+    virtual = SimpleNamespace(CLOCK_BOOTTIME=0, clock_gettime=lambda _: asyncio.get_running_loop().time())
+    yield checkpoint, "time", virtual
+    yield packing, "BLOBS_MIN", PACKED_MIN
     yield account, "CHECKPOINT_RECORDS", CHECKPOINT_RECORDS
     yield pages, "ROWS_MAX", ROWS_MAX
     yield Journal.trimmed, "__defaults__", (JOURNAL_ENTRIES,)

@@ -5,7 +5,7 @@ they name, the contents of items that are somewhere, or may still be brought bac
 are no garbage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from storage import paths
 from storage.cursor import dominates, whole
@@ -20,7 +20,7 @@ KEPT_ANYWAY = frozenset({Kind.SLOT, Kind.RING, Kind.PUBLIC, Kind.SEEN})
 def unreachable(bucket: Bucket, truth: Truth, now_ms: int) -> list[str]:
     """Return the objects that nobody will ever ask for."""
     roots = _roots(truth.checkpoints)
-    named = {*_pages(truth, roots), *_contents(truth, now_ms)}
+    named = {*_pages(truth, roots), *_contents(truth, roots, now_ms)}
     garbage = []
     for key in bucket.objects.keys:
         name = paths.parse(key)
@@ -34,7 +34,7 @@ def unreachable(bucket: Bucket, truth: Truth, now_ms: int) -> list[str]:
 
 def missing(bucket: Bucket, truth: Truth, now_ms: int) -> list[str]:
     """Return the objects that somebody may ask for, and that are not there."""
-    named = {*_pages(truth, truth.checkpoints), *_contents(truth, now_ms)}
+    named = {*_pages(truth, truth.checkpoints), *_contents(truth, truth.checkpoints, now_ms)}
     gone = sorted(named - bucket.objects.contents.keys())
     for key in truth.bytes:
         name = paths.parse(key)
@@ -67,8 +67,8 @@ def _pages(truth: Truth, roots: dict[str, State]) -> Iterator[str]:
             yield paths.page(truth.account, ref.contents)
 
 
-def _contents(truth: Truth, now_ms: int) -> Iterator[str]:
+def _contents(truth: Truth, checkpoints: Iterable[str], now_ms: int) -> Iterator[str]:
     for item_id, content in truth.state.fresh.items():
         removed_ms = truth.removed_ms.get(item_id)
         if removed_ms is None or now_ms - removed_ms < REMOVED_KEPT_MS:
-            yield paths.blob(truth.account, content.blob)
+            yield from truth.objects_of(content.blob, checkpoints)

@@ -3,11 +3,11 @@
 No replica is asked.  Whatever some collector deletes later, the truth has it: replicas are compared with this.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from eas.sync import synckey
-from storage import checkpoint, objects, paths
+from storage import blobs, checkpoint, objects, paths
 from storage.account import AccountKeys
 from storage.base import Base
 from storage.checkpoint import SealedPages
@@ -48,6 +48,8 @@ class Truth:
         """Those that are there, by name."""
         self.contents: dict[str, tuple[str, Content]] = {}
         """Every content that a record names, by its blob, and the item it is of."""
+        self.places: dict[str, dict[str, str]] = {}
+        """By page of contents: of each blob the object in which that page says that it lies."""
         self.removed_ms: dict[str, int] = {}
         """When an item was removed, by the true time."""
 
@@ -99,6 +101,12 @@ class Truth:
         for page in _pages_of(loaded):
             if paths.page(self.account, page) not in self._bucket.objects.contents:
                 self._history.broken(f"{key} names page {page}, which is not there")
+                return
+        for ref in loaded.base.refs:
+            if ref.contents not in self.places:
+                packed = at_once(loaded.base.contents_of(ref.contents))
+                told = [content for item in packed.packed if (content := packed.find(item)) is not None]
+                self.places[ref.contents] = {one.blob: blobs.object_of(self.account, one)[0] for one in told}
 
     def view_of(self, device: str, folder: str, key: str) -> View | None:
         """Return the living view of a SyncKey."""
@@ -126,11 +134,21 @@ class Truth:
         elif name.kind is Kind.PAGE:
             if any(name.id in _pages_of(kept) for kept in self.checkpoints.values()):
                 self._history.broken(f"{key} was deleted, and a checkpoint names it")
-        elif name.kind is Kind.BLOB and (why := self.why_kept(name.id)):
-            self._history.broken(f"{key} was deleted, {why}")
+        elif name.kind in (Kind.BLOB, Kind.PACK):
+            for blob in [name.id] if name.kind is Kind.BLOB else self._blobs_in(key):
+                if (why := self.why_kept(blob)) and key in self.objects_of(blob, self.checkpoints):
+                    self._history.broken(f"{key} was deleted, {why}")
 
     def _is_covered(self, name: Name) -> bool:
         return any(kept.commits.get(name.id, 0) >= name.n for kept in self.checkpoints.values())
+
+    def _blobs_in(self, pack: str) -> list[str]:
+        return [blob for places in self.places.values() for blob, place in places.items() if place == pack]
+
+    def objects_of(self, blob: str, checkpoints: Iterable[str]) -> set[str]:
+        """Return the objects in which a content lies by these checkpoints; that of its own if none knows of it."""
+        pages = (self.places.get(ref.contents, {}) for name in checkpoints for ref in self.checkpoints[name].base.refs)
+        return {places[blob] for places in pages if blob in places} or {paths.blob(self.account, blob)}
 
     def why_kept(self, blob: str) -> str:
         """Return why the blob must stay, or nothing."""
