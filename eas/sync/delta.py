@@ -106,10 +106,10 @@ def _pending_step(known: Knowledge, item: Item, folders: Folders) -> Step | None
     # earlier one, the cursor could stop between them, and a later leave would not be known for one.
     unseen = tuple(sorted(rid for rid in membership.rids if not known.has_seen(rid)))[-1:]
     if membership.folder == known.folder:
-        if item.floor < known.high:
-            return None  # the floor's business
+        entered = bool(unseen) and _may_have_entered(known, item, folders)
+        if item.floor < known.high:  # the floor's business, unless the item came to lie there by another date
+            return Step(Act.SOFT_DELETE, item, unseen) if entered and _is_date_new(known, item) else None
         if unseen:
-            entered = any(all(map(known.may_have_seen, way)) for way in folders.entering(item, known.folder))
             return Step(Act.ADD, item, unseen, known_before=entered)
         news = [(name, rid) for name, rid in item.property_rids() if not known.has_seen(rid)]
         if news:
@@ -119,11 +119,18 @@ def _pending_step(known: Knowledge, item: Item, folders: Folders) -> Step | None
         return None
     if item.added_by(known.device, known.folder):
         return Step(Act.DELETE, item, unseen)
-    if item.floor >= known.low and any(
-        all(map(known.may_have_seen, way)) for way in folders.entering(item, known.folder)
-    ):
-        return Step(Act.DELETE, item, unseen)
-    return None
+    is_within = item.floor >= known.low or _is_date_new(known, item)
+    return Step(Act.DELETE, item, unseen) if is_within and _may_have_entered(known, item, folders) else None
+
+
+def _may_have_entered(known: Knowledge, item: Item, folders: Folders) -> bool:
+    """Tell whether the device possibly knows of a way in which *item* came into the folder."""
+    return any(all(map(known.may_have_seen, way)) for way in folders.entering(item, known.folder))
+
+
+def _is_date_new(known: Knowledge, item: Item) -> bool:
+    """Tell whether the device may know *item* by another date: of several adds the first counts, and may come last."""
+    return not known.has_seen(item.adds[0].rid)
 
 
 @dataclass(slots=True)
