@@ -50,7 +50,8 @@ def _replaced(random: Random, *, is_sealed: bool) -> Iterator[tuple[Any, str, An
     yield packing, "BLOBS_MIN", PACKED_MIN
     yield account, "CHECKPOINT_RECORDS", CHECKPOINT_RECORDS
     yield pages, "ROWS_MAX", ROWS_MAX
-    yield Journal.trimmed, "__defaults__", (JOURNAL_ENTRIES,)
+    _, *others = Journal.trimmed.__defaults__ or ()
+    yield Journal.trimmed, "__defaults__", (JOURNAL_ENTRIES, *others)
     if not is_sealed:
         yield seal, "Aead", _StandIn
         yield seal, "SealedBox", _StandInBox
