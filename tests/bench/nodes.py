@@ -26,8 +26,8 @@ from tests.support.redis_server import RedisServer
 from tests.support.seaweed import Seaweed
 
 ACCOUNTS: Final = 8
-MAILS: Final = 10 if QUICK else 25
-RINGS: Final = 2 if QUICK else 6
+MAILS: Final = 6 if QUICK else 12
+RINGS: Final = 2 if QUICK else 5
 """Of each account's phone."""
 RINGS_BY_REDIS: Final = 3 if QUICK else 13
 CONNECTIONS: Final = 16
