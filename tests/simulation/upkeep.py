@@ -7,6 +7,8 @@ from storage.engine import EngineError
 from tests.simulation.history import History
 from tests.simulation.node import Down, Node
 
+GRACE = collector.GRACE
+
 
 async def something(node: Node, random: Random, history: History) -> None:
     """Do one thing of these, as housekeeping would: alone or while others do the same."""
@@ -38,9 +40,9 @@ async def shed(node: Node) -> None:
 
 async def collect(node: Node) -> None:
     """Pass over everything."""
-    await collector.collect(node.engine, node.account, node.now_ms())
+    await collector.collect(node.engine, node.account, node.now_ms(), grace=GRACE)
 
 
 async def collect_log(node: Node) -> None:
     """Pass over the log alone, as is done more often."""
-    await collector.collect(node.engine, node.account, node.now_ms(), is_deep=False)
+    await collector.collect(node.engine, node.account, node.now_ms(), is_deep=False, grace=GRACE)

@@ -159,14 +159,17 @@ class World:
         """Let all that is under way end, and the phones synchronise until nothing is new.  Raises `LawBroken`."""
         self.history.say("all is fair from here on")
         self.weather.is_fair = True
-        for node in self.nodes:
-            node.skew_ms, node.engine.is_cut_off = 0, False
-            if not node.is_up:
-                node.restart()
+        self._mend()
         while self._tasks or self.bucket.on_the_way:
             await asyncio.sleep(6 * MINUTE)
         await asyncio.sleep(4 * DAY)  # whatever was suspended goes on and ends
+        self._mend()  # also what died of a fault that was drawn before
         await self.synchronise()
+
+    def _mend(self) -> None:
+        for node in self.nodes:
+            node.skew_ms, node.engine.is_cut_off = 0, False
+        self._revive()
 
     async def synchronise(self) -> None:
         """Let every phone synchronise until nothing is new.  Raises `LawBroken`."""
