@@ -355,7 +355,7 @@ async def test_the_tail_is_what_is_there_and_not_known(counts: dict[str, tuple[i
 async def test_names_that_are_none_of_ours_do_not_lock_the_user_out() -> None:
     store = MemoryObjects()
     prefix = paths.prefix(paths.Kind.LOG, ACCOUNT)
-    for name in ("0", "0/x", f"{'a' * 16}/0000000000", f"{'a' * 16}/0000000001.tmp", "zz", f"{'f' * 16}/"[:-1]):
+    for name in ("0", "1/x", f"{'a' * 16}/0000000000", f"{'a' * 16}/0000000001.tmp", "zz", f"{'f' * 16}/"[:-1]):
         store.put(prefix + name, b"")
     for list_page in (1, 2, 64):
         engine = MemoryEngine(store, list_page)
