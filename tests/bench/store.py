@@ -94,7 +94,8 @@ class _Site:
         await site.phone.node.account.checkpoint()
         title = f"store: checkpoint after a few changes, {count:,} mails"
         site.figures.append(Figure(title, (perf_counter() - began) * 1000, "ms"))
-        await site.engine.delete(entry.key for entry in await site.engine.list(paths.prefix(paths.Kind.LOG, ACCOUNT)))
+        log = await site.engine.list(paths.prefix(paths.Kind.LOG, ACCOUNT))
+        await site.engine.delete(entry.key for entry in log[:-1])  # all but the newest checkpoint
         await site.phone.deliver()
         return site
 
