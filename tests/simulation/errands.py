@@ -14,10 +14,11 @@ from eas.context import CommandFailed
 from eas.protocol.status import Common
 from storage.engine import EngineError
 from storage.folders import DRAFTS, FolderType
+from tests.simulation.box import LOCAL
 from tests.simulation.line import Lost
 from tests.simulation.node import USER, Node
 from tests.simulation.outgoing import Letter
-from tests.simulation.phone import LOCAL, Phone
+from tests.simulation.phone import Phone
 from tests.simulation.weather import MINUTE
 
 SENDS_MAX = 12

@@ -11,8 +11,9 @@ from storage.message.summary import Summary
 from storage.state import State
 from storage.views import TOP, Floor
 from tests.simulation import reach, upkeep
+from tests.simulation.box import Box
 from tests.simulation.node import Node
-from tests.simulation.phone import Box, Phone
+from tests.simulation.phone import Phone
 from tests.simulation.weather import DAY
 from tests.simulation.world import World
 

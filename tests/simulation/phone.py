@@ -5,60 +5,29 @@ a change of an item that it does not have, the same item twice if it is one that
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from eas.commands import folder_sync, sync
 from eas.commands.options import Options
-from eas.commands.sync_request import CollectionRequest, Command, SyncRequest
-from eas.commands.sync_response import CollectionAnswer, Reply, SyncAnswer, SyncStatus, Told
+from eas.commands.sync_request import CollectionRequest, SyncRequest
+from eas.commands.sync_response import CollectionAnswer, Reply, SyncStatus, Told
 from eas.context import CommandFailed, Wait
 from eas.protocol.versions import Version
 from eas.sync.delta import Act as Told_
-from eas.wbxml.element import Element, element, leaf
-from eas.wbxml.pages import AirSync, AirSyncBase, Email
 from storage.folders import DRAFTS, TRASH, FolderType
+from tests.simulation.box import LOCAL, Act, Box, asked_for, commands, told_of, values_of
 from tests.simulation.history import History
-from tests.simulation.ledger import Claim, Ledger
+from tests.simulation.ledger import Ledger
 from tests.simulation.line import over_the_line
 from tests.simulation.node import Device, Node
 from tests.simulation.truth import Truth
 from tests.simulation.weather import Weather
 
-Values = dict[str, Any]
 PATIENCE = 90.0
 MAIL_FOLDERS = ("inbox", "drafts", "trash", "sent", "junk", "archive")
-LOCAL = "local"
 FILTERS = (0, 0, 2, 5)
-
-
-@dataclass(eq=False)
-class Act:
-    """What the user did to an item, and no answer has confirmed."""
-
-    what: str
-    """`set`, `delete` or `add`."""
-    item: str
-    name: str = ""
-    value: Any = None
-    claim: Claim | None = None
-
-
-@dataclass
-class Box:
-    """A folder as the phone has it."""
-
-    folder: str
-    filter_type: int = 0
-    key: str = "0"
-    items: dict[str, Values] = field(default_factory=dict)
-    acts: list[Act] = field(default_factory=list)
-
-    def drop(self, item: str) -> None:
-        """Forget an item, and what the user did to it."""
-        self.items.pop(item, None)
-        self.acts = [act for act in self.acts if act.item != item]
 
 
 @dataclass
@@ -185,13 +154,13 @@ class Phone:
         keys = {box.folder: box.key for box in boxes}
         request = SyncRequest(tuple(self._asked(box, sent[box.folder], is_thorough) for box in boxes))
         if any(sent.values()):
-            self.history.say(f"{self.name} to {node.name}: {_asked_for(request)}")
+            self.history.say(f"{self.name} to {node.name}: {asked_for(request)}")
         answer = await self.ask(node, lambda node: sync.handle(node.context(self.device), request))
         assert not isinstance(answer, Wait)
         if answer.status is not None:
             self.history.broken(f"{self.name}: Sync got Status {answer.status}")
             return False
-        self.history.say(f"{self.name} via {node.name}: {_told(answer)}")
+        self.history.say(f"{self.name} via {node.name}: {told_of(answer)}")
         is_half = not is_thorough and self.random.random() < 0.08
         more = False
         for one in answer.collections:
@@ -220,7 +189,7 @@ class Phone:
         wants = is_thorough or self.random.random() < 0.9
         options = Options(box.filter_type)
         return CollectionRequest(
-            box.key, box.folder, True, wants, window, options, _commands(box.folder, sent), bool(sent)
+            box.key, box.folder, True, wants, window, options, commands(box.folder, sent), bool(sent)
         )
 
     def _take(self, box: Box, answer: CollectionAnswer, sent: list[Act], key: str) -> bool:
@@ -280,75 +249,15 @@ class Phone:
         if told.act is Told_.ADD:
             if item in box.items and not self.upserts:
                 self.history.broken(f"{self.name}: {item} was added to {box.folder} twice")
-            box.items[item] = {"read": False, "categories": (), **_values(told.data), **mine}
+            box.items[item] = {"read": False, "categories": (), **values_of(told.data), **mine}
         elif told.act is Told_.CHANGE:
             if item not in box.items:
                 self.history.broken(f"{self.name}: told a change of {item} in {box.folder}, which it does not have")
             else:
-                box.items[item].update({**_values(told.data), **mine})
+                box.items[item].update({**values_of(told.data), **mine})
         else:
             box.drop(item)
 
     async def ask(self, node: Node, work: Any) -> Any:
         """Ask *node*; see `over_the_line`."""
         return await over_the_line(self.around.weather, self.around.nodes, node, work, PATIENCE)
-
-
-def _commands(folder: str, acts: list[Act]) -> tuple[Command, ...]:
-    """Return the commands of *acts*; what was set of one item goes into one Change."""
-    changes: dict[str, list[Element]] = {}
-    commands: list[Command] = []
-    for act in acts:
-        if act.what == "set":
-            if act.item not in changes:
-                changes[act.item] = []
-                data = Element(AirSync.ApplicationData, changes[act.item])
-                commands.append(Command(AirSync.Change, server_id=f"{folder}:{act.item}", data=data))
-            changes[act.item].append(_written(act))
-        elif act.what == "delete":
-            commands.append(Command(AirSync.Delete, server_id=f"{folder}:{act.item}"))
-        else:
-            body = element(AirSyncBase.Body, leaf(AirSyncBase.Type, 1), leaf(AirSyncBase.Data, act.value))
-            draft = element(AirSync.ApplicationData, leaf(Email.Subject, act.value), body)
-            commands.append(Command(AirSync.Add, client_id=act.item, data=draft))
-    return tuple(commands)
-
-
-def _written(act: Act) -> Element:
-    if act.name == "read":
-        return Element(Email.Read, value="1" if act.value else "0")
-    return Element(Email.Categories, [Element(Email.Category, value=name) for name in act.value])
-
-
-def _values(data: list[Element] | None) -> Values:
-    """Return of ApplicationData what this phone keeps."""
-    values: Values = {}
-    for child in data or ():
-        if child.tag is Email.Subject:
-            values["subject"] = child.as_text()
-        elif child.tag is Email.Read:
-            values["read"] = child.as_text() == "1"
-        elif child.tag is Email.Categories:
-            values["categories"] = tuple(name.as_text() for name in child.children)
-    return values
-
-
-def _asked_for(request: SyncRequest) -> str:
-    parts = []
-    for one in request.collections or ():
-        if one.commands:
-            acts = (f"{command.tag.name}({command.client_id or command.server_id})" for command in one.commands)
-            parts.append(f"{one.collection_id} with {one.sync_key[-8:]}: {' '.join(acts)}")
-    return "; ".join(parts)
-
-
-def _told(answer: SyncAnswer) -> str:
-    parts = []
-    for one in answer.collections:
-        told = " ".join(f"{told.act.value}({told.server_id.partition(':')[2]})" for told in one.told)
-        if not told and one.status == SyncStatus.SUCCESS:
-            continue
-        more = " …" if one.more else ""
-        status = "" if one.status == SyncStatus.SUCCESS else f" Status {one.status}"
-        parts.append(f"{one.collection_id}{status} [{told}]{more}")
-    return "; ".join(parts) or "nothing new"

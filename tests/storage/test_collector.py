@@ -65,6 +65,28 @@ async def test_the_log_and_old_checkpoints_go_an_hour_after_a_checkpoint_was_see
     assert names(node, Kind.SEEN) == []
 
 
+async def test_the_pages_of_a_checkpoint_that_came_late_stay_as_long_as_it_does() -> None:
+    node = Node()
+    await stored(node, "1item")
+    await node.account.checkpoint()
+    (late,) = names(node, Kind.CHECKPOINT)
+    root = await node.engine.get(late)
+    await node.engine.delete([late])  # it is still on its way
+    assert (await collected(Node(node.engine), 0)).waiting["page"] == 2
+    await node.engine.put(late, root)
+    other = Node(node.engine)
+    await stored(other, "2item")
+    await other.account.checkpoint()
+    await collected(other, DAY_MS)
+    named = {
+        paths.page(ACCOUNT, page) for ref in await other.account.refs_of(late) for page in (ref.rows, ref.contents)
+    }
+    assert named <= set(names(node, Kind.PAGE))
+    await collected(other, DAY_MS + HOUR_MS)
+    assert late not in names(node, Kind.CHECKPOINT)
+    assert not named & set(names(node, Kind.PAGE))
+
+
 async def test_a_pass_over_the_log_alone_leaves_the_other_notes() -> None:
     node = Node()
     orphan = await node.account.store(b"nobody names it", None)
