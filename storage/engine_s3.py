@@ -4,7 +4,7 @@ The four hot verbs (PUT, GET, LIST, DELETE) go over aiohttp, signed by botocore'
 times the CPU of a plain signed request.  It finds the credentials, makes the bucket, and carries multipart uploads.  No
 condition, no lock and no copy is ever asked for: stores exist that accept a condition and ignore it.
 
-How a request is made and repeated is in `s3_requests.py`, what of an answer is believed in `s3_answers.py`.
+How a request is made and repeated is in `s3/requests.py`, what of an answer is believed in `s3/answers.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import aiohttp
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from storage import s3_answers as answers
 from storage.engine import (
     EngineError,
     EngineRefused,
@@ -31,11 +30,12 @@ from storage.engine import (
     check_prefix,
     check_range,
 )
-from storage.s3_answers import Answer
-from storage.s3_bucket import Bucket
-from storage.s3_requests import REQUESTS_MAX, Patience, Request, Requests
-from storage.s3_uploads import PART_BYTES, Uploads
-from storage.s3_xml import delete_document, entries_in, error_in, not_deleted_in
+from storage.s3 import answers as answers
+from storage.s3.answers import Answer
+from storage.s3.bucket import Bucket
+from storage.s3.requests import REQUESTS_MAX, Patience, Request, Requests
+from storage.s3.uploads import PART_BYTES, Uploads
+from storage.s3.xml import delete_document, entries_in, error_in, not_deleted_in
 
 DELETE_KEYS_MAX = 1000
 LIST_KEYS_MAX = 1000

@@ -5,7 +5,8 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from storage.account import Account, AccountKeys, Identity
+from storage.account import Account
+from storage.account_keys import AccountKeys
 from storage.clock import Clock
 from storage.directories.directory import Directory
 from storage.directories.static import StaticDirectory
@@ -15,6 +16,7 @@ from storage.engine_memory import MemoryEngine
 from storage.feeds.feed import Feed, LocalFeed
 from storage.feeds.lanes import LanesFeed
 from storage.feeds.machine import MachineFeed
+from storage.identity import Identity
 from storage.keyring.exported import ExportedKeys
 from storage.keyring.objects import Vault
 from storage.log import Writer
@@ -39,8 +41,8 @@ async def _local_engine(settings: Settings) -> Engine:
 
 async def _s3_engine(settings: Settings) -> Engine:
     # Only here: its libraries take 25 MB and a third of a second, and most sites have no bucket.
-    from storage.bucket_settings import bucket_of
     from storage.engine_s3 import S3Engine
+    from storage.s3.bucket_settings import bucket_of
 
     return await S3Engine.open(bucket_of(settings, os.environ))
 

@@ -10,13 +10,15 @@ from functools import partial
 import structlog
 
 from storage import log, paths
-from storage.account import Account, AccountKeys, Identity
+from storage.account import Account
+from storage.account_keys import AccountKeys
 from storage.clock import Clock
 from storage.delivery import Delivery
 from storage.directories.directory import Directory, Mailbox
 from storage.engine import Compacting, Engine, EngineError
 from storage.errors import UnknownAddress
 from storage.feeds.feed import Feed, News
+from storage.identity import Identity
 from storage.keyring import keys
 from storage.keyring.app_passwords import find_app_slot
 from storage.keyring.creation import NewKeys, create_account_keys

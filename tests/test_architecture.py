@@ -28,14 +28,14 @@ COMPOSITION = ("eas.run", "eas.cli", "eas.demo", "eas.__main__", "lmtp.cli")
 """Where objects are wired together: these may know everything."""
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("eas.wire", "storage.engine_s3", "storage.s3_requests"),
+    "aiohttp": ("eas.wire", "storage.engine_s3", "storage.s3.requests"),
     "aioboto3": ("storage.engine_s3",),
-    "botocore": ("storage.engine_s3", "storage.s3_"),
+    "botocore": ("storage.engine_s3", "storage.s3"),
     "nacl": ("storage.seal",),
     "argon2": ("storage.seal",),
     "msgpack": ("storage",),
     "zstandard": ("storage",),
-    "lxml": ("eas.web", "storage.s3_xml"),
+    "lxml": ("eas.web", "storage.s3.xml"),
     "redis": ("storage.feeds.redis_channel",),
     "ldap3": ("storage.directories.ldap_connection",),
     "aiosmtplib": ("eas.mail.submission",),

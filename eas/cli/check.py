@@ -9,8 +9,8 @@ from eas.cli.progress import Progress
 from eas.cli.typed import add_password_stdin, add_yes, given_password
 from eas.run.sections import add_config, load
 from storage.account import Account
-from storage.check import Report, check_store, summary
-from storage.check_account import check_account
+from storage.checking.check import Report, check_store, summary
+from storage.checking.check_account import check_account
 from storage.opening import open_store
 from storage.store import Store
 

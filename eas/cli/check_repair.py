@@ -6,9 +6,9 @@ import sys
 from eas.cli.progress import Progress
 from eas.cli.typed import confirm
 from storage.account import Account
-from storage.alien import alien_names, remove
+from storage.checking.alien import alien_names, remove
+from storage.checking.repair import examine, repair
 from storage.engine import Engine
-from storage.repair import examine, repair
 
 _SHOWN_MAX = 50
 

@@ -9,8 +9,8 @@ from eas.cli.progress import Progress
 from eas.cli.shown import megabytes, table
 from eas.cli.typed import add_password_stdin, given_password
 from eas.run.sections import add_config, load
-from storage.collector import Collected, collect
-from storage.leftovers import Leftovers
+from storage.collecting.collector import Collected, collect
+from storage.collecting.leftovers import Leftovers
 from storage.opening import open_store
 
 _EXAMPLES = """examples:

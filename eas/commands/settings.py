@@ -15,7 +15,7 @@ from eas.protocol.exchange import EasRequest
 from eas.protocol.versions import Version
 from eas.wbxml import pages
 from eas.wbxml.element import Element, InvalidValue, MissingElement, element, empty, leaf
-from storage.account import Identity
+from storage.identity import Identity
 
 TAG = pages.Settings
 

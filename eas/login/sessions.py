@@ -22,11 +22,12 @@ import structlog
 
 from eas.login.admission import DELAY_SECONDS_MAX, Admission, Attempt, LoginRefused, too_early, unknown
 from eas.login.credentials import Credentials, parse_basic
-from storage.account import Account, Identity
+from storage.account import Account
 from storage.engine import EngineError
 from storage.epochs import EPOCH_MAX
 from storage.errors import DirectoryUnavailable
 from storage.feeds.feed import News
+from storage.identity import Identity
 from storage.keyring.keys import WrongPassword
 from storage.keyring.objects import load
 from storage.store import Store

@@ -1,4 +1,4 @@
-"""When a process collects (`storage/collector.py`): the accounts that it has the keys of, one after the other.
+"""When a process collects (`storage/collecting`): the accounts that it has the keys of, one after the other.
 
 The log alone every `collect_seconds`, everything once in `DEEP_EVERY` of those; a process that has just started begins
 with the log, and not all at the same moment.  Several nodes may do the same account: it costs requests, no more.  Then,
@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 
 from storage.account import Account
-from storage.collector import collect
-from storage.leftovers import Leftovers
+from storage.collecting.collector import collect
+from storage.collecting.leftovers import Leftovers
 from storage.store import Store
 
 LOOK_SECONDS = 10.0

@@ -13,8 +13,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from storage import packing, paths
+from storage import paths
 from storage.blobs import Range
+from storage.collecting import packing
 from storage.engine import Engine
 from storage.ids import own_item
 from storage.message.index import index_message

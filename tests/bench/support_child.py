@@ -19,7 +19,7 @@ from storage.keyring import passwords
 from storage.seal import stretch
 
 if TYPE_CHECKING:
-    from storage.s3_requests import Request
+    from storage.s3.requests import Request
 
 ARGON2: Final = "a"
 LETTERS: Final[Mapping[str, str]] = {"get": "g", "get_many": "m", "list": "l", "put": "p", "delete": "d"}
@@ -43,7 +43,7 @@ def main(file: str, idle_seconds: str, *arguments: str) -> int:
     for name, letter in LETTERS.items():
         setattr(LocalEngine, name, counted(getattr(LocalEngine, name), letter))
     if "--store" in arguments:
-        from storage.s3_requests import Requests
+        from storage.s3.requests import Requests
 
         once = Requests._once
 

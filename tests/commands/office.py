@@ -19,10 +19,12 @@ from eas.wbxml.decoder import decode
 from eas.wbxml.element import Element
 from eas.wbxml.encoder import encode
 from storage import objects
-from storage.account import Account, AccountKeys, Identity
+from storage.account import Account
+from storage.account_keys import AccountKeys
 from storage.clock import Clock
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.feeds.feed import LocalFeed
+from storage.identity import Identity
 from storage.log import Writer
 from storage.records import Added, Record
 from storage.state import State

@@ -5,7 +5,7 @@ import pytest
 from eas.protocol.versions import ANNOUNCED, Version
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.pages import RightsManagement, Settings, Tag
-from storage.account import Identity
+from storage.identity import Identity
 from tests.commands.office import Office, Phone
 
 OOF_GET = element(Settings.Oof, element(Settings.Get, leaf(Settings.BodyType, "Text")))

@@ -13,8 +13,8 @@ import pytest
 
 from storage.engine import Engine, EngineError, NotFound, Unavailable
 from storage.engine_s3 import S3Engine
-from storage.s3_requests import Patience
-from storage.s3_uploads import PART_BYTES
+from storage.s3.requests import Patience
+from storage.s3.uploads import PART_BYTES
 from tests.support.boto_engine import BotoEngine, boto_client
 from tests.support.engines import KINDS, LANES, place_in
 from tests.support.object_store import ObjectStore

@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 from eas.run.sections import load
-from storage.collector import collect
+from storage.collecting.collector import collect
 from storage.opening import open_store
 from storage.paths import Kind, parse
 from storage.store import wall_ms

@@ -17,7 +17,8 @@ from unittest.mock import patch
 from nacl.exceptions import CryptoError
 from nacl.secret import Aead
 
-from storage import account, checkpoint, packing, pages, paths, seal
+from storage import account, checkpoint, pages, paths, seal
+from storage.collecting import packing
 from storage.journal import Journal
 
 TAG_BYTES = Aead.MACBYTES

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 from eas.sync import delta
 from storage import delivery
-from storage.collector import Grace
+from storage.collecting.collector import Grace
+from storage.collecting.unneeded import Listed, Roots
 from storage.cursor import Cursor, Rid
 from storage.paths import Kind
-from storage.unneeded import Listed, Roots
 from storage.views import View, ViewId, Views
 from tests.simulation import upkeep
 

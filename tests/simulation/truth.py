@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from eas.sync import synckey
 from storage import blobs, checkpoint, objects, paths
-from storage.account import AccountKeys
+from storage.account_keys import AccountKeys
 from storage.base import Base
 from storage.checkpoint import SealedPages
 from storage.cursor import covers, dominates, whole

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from storage import collector
+from storage.collecting import collector
 from storage.engine import EngineError
 from tests.simulation.history import History
 from tests.simulation.node import Down, Node

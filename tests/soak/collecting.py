@@ -16,7 +16,7 @@ from typing import Final
 
 from eas.run.sections import load
 from storage.account import Account
-from storage.collector import Grace, collect
+from storage.collecting.collector import Grace, collect
 from storage.engine import EngineError
 from storage.opening import open_store
 from storage.store import Store, wall_ms

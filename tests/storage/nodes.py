@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from storage import objects
-from storage.account import Account, AccountKeys, Identity
+from storage.account import Account
+from storage.account_keys import AccountKeys
 from storage.clock import Clock
 from storage.engine import Engine
 from storage.engine_memory import MemoryEngine, MemoryObjects
+from storage.identity import Identity
 from storage.log import Writer
 from storage.paths import new_writer
 from storage.records import Added, Content, Record

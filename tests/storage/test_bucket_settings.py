@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.bucket_settings import PREFIX_CHARS_MAX, bucket_of
 from storage.private_file import UnsafeFile
-from storage.s3_bucket import Bucket
+from storage.s3.bucket import Bucket
+from storage.s3.bucket_settings import PREFIX_CHARS_MAX, bucket_of
 from storage.settings import Settings
 from storage.toml_tables import SettingError
 

@@ -7,9 +7,11 @@ from unittest.mock import patch
 
 import pytest
 
-from storage import check, check_account, packing, paths
+from storage import paths
 from storage.account import Account
-from storage.check import Report, check_store, listed
+from storage.checking import check, check_account
+from storage.checking.check import Report, check_store, listed
+from storage.collecting import packing
 from storage.directories.accounts_file import StaticAccount, add_accounts
 from storage.engine_memory import MemoryEngine
 from storage.keyring.slots import CHEAPEST

@@ -5,9 +5,10 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
-from storage import checkpoint, notes, paths
+from storage import checkpoint, paths
 from storage.checkpoint import Clear
-from storage.collector import DAY_MS, Collected, Grace, collect
+from storage.collecting import notes
+from storage.collecting.collector import DAY_MS, Collected, Grace, collect
 from storage.cursor import WHOLE
 from storage.engine import Damaged
 from storage.engine_memory import MemoryEngine, MemoryObjects

@@ -5,12 +5,13 @@ from unittest.mock import patch
 
 import pytest
 
-from storage import packing, paths
+from storage import paths
 from storage.blobs import Range
-from storage.collector import DAY_MS, Collected, Grace, collect
+from storage.collecting import packing
+from storage.collecting.collector import DAY_MS, Collected, Grace, collect
+from storage.collecting.packing import BLOBS_MIN
 from storage.engine import NotFound
 from storage.engine_memory import MemoryEngine, MemoryObjects
-from storage.packing import BLOBS_MIN
 from storage.paths import Kind
 from storage.records import Added, Content, Set
 from tests.storage.nodes import ACCOUNT, NOW_MS, Node

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from storage import checkpoint, packing, paths
+from storage import checkpoint, paths
 from storage.blobs import PIECE_BYTES, Range
+from storage.collecting import packing
 from storage.engine import NotFound, Unavailable
 from storage.engine_memory import MemoryEngine
 from storage.epochs import UnknownEpoch

@@ -13,7 +13,7 @@ from argon2.low_level import Type, hash_secret_raw
 from nacl.public import PrivateKey, SealedBox
 from nacl.secret import Aead
 
-from storage import packing
+from storage.collecting import packing
 from storage.keyring.rotation import rotate
 from storage.paths import Kind
 from storage.records import MarkMade, Set, ViewMade

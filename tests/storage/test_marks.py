@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import paths, purging
+from storage import paths
+from storage.collecting import purging
 from storage.cursor import WHOLE, Cursor, Rid, beyond, covers, cut_before, dominates, join
 from storage.engine_memory import MemoryObjects
 from storage.marked import Mark, MarkedCursor, UnknownMark, difference, mark_id, pack_cursor, unpack_cursor

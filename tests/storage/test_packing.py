@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import blobs, packing, paths
+from storage import blobs, paths
 from storage.blobs import AHEAD_BYTES_MAX, Range
 from storage.chunks import CHUNK_BYTES
+from storage.collecting import packing
+from storage.collecting.packing import AGE_MS, BLOB_BYTES_MAX, BLOBS_MIN, PACK_BYTES, Candidate, Planner, half_dead
 from storage.engine import Damaged
 from storage.engine_memory import MemoryEngine
-from storage.packing import AGE_MS, BLOB_BYTES_MAX, BLOBS_MIN, PACK_BYTES, Candidate, Planner, half_dead
 from storage.records import Content, Location
 from storage.views import Floor
 from tests.storage.nodes import ACCOUNT, NOW_MS

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from storage.aside import set_aside, unpack_aside
-from storage.check import Report, check_store
-from storage.check_account import check_account
+from storage.checking.aside import set_aside, unpack_aside
+from storage.checking.check import Report, check_store
+from storage.checking.check_account import check_account
+from storage.checking.repair import Findings, examine, repair
 from storage.engine import Damaged, Unavailable
 from storage.paths import Kind, parse
 from storage.records import Set
-from storage.repair import Findings, examine, repair
 from storage.seal import SealError
 from storage.views import BOTTOM, TOP
 from tests.storage.sites import ANNA, Site, deposit

@@ -10,9 +10,9 @@ import pytest
 
 from storage.engine import EngineRefused, Entry, NotFound, Unavailable
 from storage.engine_s3 import S3Engine
-from storage.s3_answers import OBJECT_BYTES_MAX, TEXT_BYTES_MAX, md5_hex
-from storage.s3_requests import REQUESTS_MAX, Patience
-from storage.s3_uploads import PART_BYTES
+from storage.s3.answers import OBJECT_BYTES_MAX, TEXT_BYTES_MAX, md5_hex
+from storage.s3.requests import REQUESTS_MAX, Patience
+from storage.s3.uploads import PART_BYTES
 from tests.support.false_store import (
     FalseStore,
     Reply,

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.engine import Entry, NotFound, Unavailable, check_key, check_prefix, check_range
-from storage.s3_bucket import Bucket
+from storage.s3.bucket import Bucket
 
 _GONE = {"NoSuchKey", "404"}
 

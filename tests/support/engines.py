@@ -20,7 +20,7 @@ from storage.engine import Engine, Entry, Unavailable
 from storage.engine_local import LocalEngine
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.engine_s3 import S3Engine
-from storage.s3_bucket import Bucket
+from storage.s3.bucket import Bucket
 from tests.interop.programs import lack
 from tests.support.boto_engine import BotoEngine, boto_client
 from tests.support.ceph import Ceph

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from storage.s3_bucket import Bucket
+from storage.s3.bucket import Bucket
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0

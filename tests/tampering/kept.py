@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from storage.account import Account
-from storage.collector import collect
+from storage.collecting.collector import collect
 from storage.directories.directory import Directory
 from storage.engine import EngineError
 from storage.engine_memory import MemoryEngine, MemoryObjects

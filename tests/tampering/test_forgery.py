@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from storage import checkpoint, objects, paths, seal
-from storage.collector import collect
+from storage.collecting.collector import collect
 from storage.engine_memory import MemoryEngine
 from storage.paths import Kind
 from storage.records import Added, DeviceSet, FolderSet, Sending, Sent, Set, ViewMade, pack

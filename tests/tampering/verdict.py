@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from storage import paths
-from storage.check import Report, check_store
-from storage.check_account import check_account
+from storage.checking.check import Report, check_store
+from storage.checking.check_account import check_account
 from storage.engine import EngineError
 from storage.paths import Kind
 from storage.seal import SealError

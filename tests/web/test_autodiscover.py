@@ -16,9 +16,10 @@ from eas.protocol.exchange import EasResponse, HttpRequest
 from eas.settings import Settings
 from eas.web import autodiscover_xml
 from eas.web.autodiscover import ADDRESS_CHARS_MAX, Autodiscover
-from storage.account import Account, Identity
+from storage.account import Account
 from storage.engine import Unavailable
 from storage.errors import DirectoryUnavailable
+from storage.identity import Identity
 from tests.commands.office import Office, OpenSessions, Phone
 from tests.eas.world import world
 

@@ -9,10 +9,12 @@ from eas.sync.collection import Collection, LostView, UnknownKey, first_view, li
 from eas.sync.delta import Act, Step, own_softs
 from eas.sync.plan import make_plan
 from storage import objects
-from storage.account import Account, AccountKeys, Identity
+from storage.account import Account
+from storage.account_keys import AccountKeys
 from storage.clock import Clock
 from storage.cursor import WHOLE, Rid, join
 from storage.engine_memory import MemoryEngine, MemoryObjects
+from storage.identity import Identity
 from storage.log import Writer
 from storage.records import Added, FolderSet, Record, Set, ViewMade
 from storage.seal import new_key_pair

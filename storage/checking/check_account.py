@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 
 import msgpack
 
-from storage import blobs, checkpoint, notes, paths
+from storage import blobs, checkpoint, paths
 from storage.account import Account
-from storage.check import Report, listed
+from storage.checking.check import Report, listed
 from storage.chunks import Shape
+from storage.collecting import notes
 from storage.engine import Engine, EngineError, Entry, NotFound
 from storage.epochs import UnknownEpoch
 from storage.items import Item

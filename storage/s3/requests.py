@@ -28,9 +28,9 @@ from botocore.credentials import ReadOnlyCredentials
 from yarl import URL
 
 from storage.engine import Unavailable
-from storage.s3_answers import OBJECT_BYTES_MAX, Answer, Passing, StaleCredentials
-from storage.s3_bucket import Bucket
-from storage.s3_xml import UnexpectedAnswer
+from storage.s3.answers import OBJECT_BYTES_MAX, Answer, Passing, StaleCredentials
+from storage.s3.bucket import Bucket
+from storage.s3.xml import UnexpectedAnswer
 
 REQUESTS_MAX = 32
 """Requests under way at once."""

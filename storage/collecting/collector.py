@@ -24,14 +24,15 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from storage import notes, packing, paths, purging, unneeded
+from storage import paths
 from storage.account import Account
+from storage.collecting import notes, packing, purging, unneeded
+from storage.collecting.unneeded import Listed, Roots
 from storage.engine import Compacting, Damaged, Engine, NotFound
 from storage.pages import PageRef
 from storage.paths import Kind
 from storage.seal import SealError
 from storage.state import State
-from storage.unneeded import Listed, Roots
 
 DAY_MS = purging.DAY_MS
 DELETED_AT_ONCE = 500

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from storage import blobs, checkpoint, chunks, paths, purging
+from storage import blobs, checkpoint, chunks, paths
+from storage.collecting import purging
 from storage.cursor import dominates, whole
 from storage.engine import Engine, NotFound
 from storage.pages import NOWHERE, PageRef

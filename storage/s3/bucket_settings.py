@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from storage.engine import check_prefix
 from storage.private_file import read_private
-from storage.s3_bucket import Bucket
+from storage.s3.bucket import Bucket
 from storage.settings import Settings
 from storage.toml_tables import SettingError
 

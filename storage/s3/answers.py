@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from storage.engine import EngineError, NotFound, Unavailable
-from storage.s3_xml import error_in
+from storage.s3.xml import error_in
 
 OBJECT_BYTES_MAX = 256 << 20
 """Of an object that is read whole; none of ours that is ever read so comes near it."""

@@ -22,8 +22,9 @@ import msgpack
 
 from storage import checkpoint, objects, paths
 from storage.account import Account
-from storage.aside import set_aside
 from storage.base import Base
+from storage.checking.aside import set_aside
+from storage.collecting.unneeded import listed
 from storage.cursor import dominates, whole
 from storage.engine import Damaged, Engine, NotFound
 from storage.epochs import UnknownEpoch
@@ -32,7 +33,6 @@ from storage.pages import PageRef, pack_contents, unpack_contents, unpack_page
 from storage.paths import Kind
 from storage.seal import SealError
 from storage.state import State
-from storage.unneeded import listed
 
 _UNREADABLE = (SealError, UnknownEpoch, Damaged, ValueError, TypeError, AttributeError, msgpack.UnpackException)
 _END = "~"

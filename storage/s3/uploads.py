@@ -20,10 +20,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.engine import Unavailable
-from storage.s3_answers import TEXT_BYTES_MAX, Answer, Passing, md5_hex, text
-from storage.s3_bucket import Bucket
-from storage.s3_requests import BYTES_A_SECOND_MIN, Patience, Request, Requests
-from storage.s3_xml import Upload, uploads_in
+from storage.s3.answers import TEXT_BYTES_MAX, Answer, Passing, md5_hex, text
+from storage.s3.bucket import Bucket
+from storage.s3.requests import BYTES_A_SECOND_MIN, Patience, Request, Requests
+from storage.s3.xml import Upload, uploads_in
 
 PART_BYTES = 8 << 20
 """Stores want 5 MiB at least.  One is held in memory for each upload under way."""

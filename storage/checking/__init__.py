@@ -1,0 +1,1 @@
+"""Is the store whole, and what can be done where it is not."""

@@ -1,0 +1,1 @@
+"""What removes, and packs, what lies in the store."""

@@ -1,0 +1,1 @@
+"""The parts behind the engine on object stores."""
