@@ -5,7 +5,9 @@ from collections.abc import Hashable
 from random import Random
 
 from storage.engine import EngineError
+from storage.folders import INBOX
 from storage.records import Record, Set, Value
+from storage.removed import bring_back, removed_items
 from storage.state import State
 from storage.views import BOTTOM, TOP
 from tests.simulation.history import History
@@ -42,6 +44,26 @@ class Desk:
         for claim in claims:
             claim.acked = asyncio.get_running_loop().time()
         self.history.say(f"desk via {node.name}: {', '.join(f'{c.item} {c.name}={c.value}' for c in claims)}")
+
+    async def undelete(self, node: Node) -> None:
+        """Bring back what was removed, as the administrator's command does."""
+        try:
+            await over_the_line(self.weather, self.nodes, node, self._undelete, 10 * MINUTE)
+        except (Lost, EngineError, TimeoutError) as error:
+            self.history.say(f"undelete via {node.name}: {type(error).__name__}")
+
+    async def _undelete(self, node: Node) -> None:
+        began = asyncio.get_running_loop().time()
+        async with node.account.turn() as state:
+            found = [one.item.id async for one in removed_items(state)]
+        wanted = self.random.sample(sorted(found), min(len(found), 2))
+        claims = {item: self.ledger.claim(item, "folder", INBOX.id, DESK, began) for item in wanted}
+        done = await bring_back(node.account, wanted, node.now_ms(), INBOX.id)
+        for item in done.back:
+            claims[item].acked = asyncio.get_running_loop().time()
+        for item in done.lost:
+            self.history.broken(f"{item} could still be brought back, and its content is gone")
+        self.history.say(f"undelete via {node.name}: back {done.back}, too late {done.too_late}")
 
     async def _claims(self, state: State, began: float) -> list[Claim]:
         random, tree = self.random, state.folders.tree()

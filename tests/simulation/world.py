@@ -131,6 +131,9 @@ class World:
     def _desk(self) -> Coroutine[Any, Any, None]:
         return self.desk.change(self._node())
 
+    def _undelete(self) -> Coroutine[Any, Any, None]:
+        return self.desk.undelete(self._node())
+
     def _keep_up(self) -> Coroutine[Any, Any, None]:
         return upkeep.something(self._node(), self.random, self.history)
 
@@ -198,6 +201,7 @@ _ACTIONS: dict[Callable[[World], Coroutine[Any, Any, None] | None], int] = {
     World._change_folders: 3,
     World._send: 2,
     World._desk: 5,
+    World._undelete: 2,
     World._keep_up: 12,
     World._jump: 2,
     World._kill: 2,
