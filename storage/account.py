@@ -273,6 +273,11 @@ class Account:
         return self._state is not None and bool(self._state.base.pages_of_old_epochs(self.keys.epoch))
 
     @property
+    def records_since(self) -> int:
+        """How many records were folded since the last checkpoint; none while there is no state in memory."""
+        return self._state.records_since if self._state is not None else 0
+
+    @property
     def checkpoint_is_due(self) -> bool:
         """Whether enough was folded since the last checkpoint to make the next opening slow, or keys are new."""
         state = self._state

@@ -167,6 +167,7 @@ async def load(engine: Engine, account: str, keys: EpochKeys, pages: SealedPages
     state = State(Base(pages, [PageRef(*ref) for ref in refs]))
     state.rest_on(state.base, name, commits)
     state.commits, state.chain, state.time = commits, chain, latest
+    state.times = root[11] if len(root) > 11 else {}
     state.folders = Folders.unpack(folders)
     state.views = Views.unpack(views, root[10] if len(root) > 10 else ())
     state.devices = _unpack_devices(devices)
@@ -212,6 +213,7 @@ async def write(
         journal.pack(),
         state.purged,
         state.views.pack_marks(),
+        state.times,
     ]
     name = paths.checkpoint(account, f"{max(now, _time_of(state.root) + 1):016x}{paths.new_id()}")
     used = sum(ref.size_bytes for ref in base.refs)

@@ -25,6 +25,8 @@ from storage.message.summary import Summary
 from storage.records import Added, Record
 from storage.seal import SealError
 
+COUNT_MS = 10_000
+"""How long a count of what an account holds serves again, as long as a tenth of the quota is free."""
 ACCOUNTS_KEPT = 10_000
 """Whose public keys, writers and counts are kept at hand: those used last."""
 
@@ -59,6 +61,9 @@ class _Count:
     commits: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     """Writers whose log ends for readers: nothing after counts."""
+    looked_ms: int = 0
+    """When that was, and how much this process deposited since then."""
+    deposited_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,11 @@ class Delivery:
         """Raise `QuotaExceeded` if *size_bytes* more do not fit.  Reads the account's log headers: no keys needed."""
         if recipient.quota_bytes is None:
             return
+        known = self._counts.get(recipient.account_id)
+        if known is not None and 0 <= self._now_ms() - known.looked_ms < COUNT_MS:
+            has_much = known.used_bytes + known.deposited_bytes + size_bytes <= recipient.quota_bytes * 9 // 10
+            if has_much:
+                return
         used = await self._used(recipient.account_id)
         if used + size_bytes > recipient.quota_bytes:
             raise QuotaExceeded(used, recipient.quota_bytes)
@@ -126,6 +136,8 @@ class Delivery:
         folder = JUNK.id if junk else INBOX.id
         added = Added(item, folder, "Email", self._now_ms(), content)
         await writer.append([added], content.size_bytes)
+        if (count := self._counts.get(recipient.account_id)) is not None:
+            count.deposited_bytes += content.size_bytes
 
     def forget(self, account_id: str) -> None:
         """Forget an account's public key: it may be another one now, or none."""
@@ -167,7 +179,7 @@ class Delivery:
 
     async def _used(self, account_id: str) -> int:
         """Return how many bytes the account holds: a checkpoint's sum, and the changes since."""
-        known = self._counts.get(account_id)
+        known, now_ms = self._counts.get(account_id), self._now_ms()
         listing = await log.listing(self._engine, account_id, known.commits if known else {})
         names = listing.checkpoints
         if not names:  # perhaps there is one of the first versions
@@ -175,6 +187,7 @@ class Delivery:
         if known is None or known.checkpoints != names:
             known = await self._counted(account_id, names)
             listing = await log.listing(self._engine, account_id, known.commits)
+        known.looked_ms, known.deposited_bytes = now_ms, 0
         _remember(self._counts, account_id, known)
         for writer, numbers in listing.following(known.commits).items():
             for n in numbers:

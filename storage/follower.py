@@ -175,8 +175,9 @@ class Follower:
             return True
         for start in range(0, len(numbers), FOLD_COMMITS):
             part = numbers[start : start + FOLD_COMMITS]
-            before = state.chain.get(writer, objects.FIRST)
-            commits, last, broken = await log.read(self._engine, self._account, self._keys, writer, part, before)
+            before, time = state.chain.get(writer, objects.FIRST), state.times.get(writer, -1)
+            read = await log.read(self._engine, self._account, self._keys, writer, part, before, time)
+            commits, last, broken = read
             await self.fold(state, commits)
             state.chain[writer] = last
             if broken:

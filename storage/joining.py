@@ -58,6 +58,7 @@ async def join(state: State, other: State) -> None:
     for writer, n in other.commits.items():
         if n > state.commits.get(writer, 0):
             state.commits[writer], state.chain[writer] = n, other.chain[writer]
+            state.times[writer] = other.times.get(writer, 0)
     state.time = max(state.time, other.time)
     if takes_base:
         state.rest_on(other.base, other.root, other.rooted)

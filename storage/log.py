@@ -255,9 +255,15 @@ def _parsed(key: str) -> paths.Name | None:
 
 
 async def read(
-    engine: Engine, account: str, keys: objects.LogKeys, writer: str, numbers: Sequence[int], before: bytes
+    engine: Engine,
+    account: str,
+    keys: objects.LogKeys,
+    writer: str,
+    numbers: Sequence[int],
+    before: bytes,
+    after_time: int = -1,
 ) -> tuple[list[Commit], bytes, bool]:
-    """Read commits *numbers* of *writer*, which follow the object whose hash is *before*.
+    """Read commits *numbers* of *writer*, which follow the object whose hash is *before*, made at *after_time*.
 
     Return those that are whole, the hash of the last of them, and whether the writer's log broke.  Ends early at an
     object that is listed but cannot be found.
@@ -268,11 +274,14 @@ async def read(
         if data is None:
             break
         try:
-            commits.append(objects.open_commit(name, writer, n, keys, before, data))
+            commit = objects.open_commit(name, writer, n, keys, before, data)
+            if commit.time <= after_time:  # what is told in the order of times would never be told to its end
+                raise objects.BrokenObject("its time does not exceed that of the commit before it")
         except objects.BrokenObject as error:
             _log.error("log.broken", account=account, writer=writer, n=n, error=str(error))
             return commits, before, True
-        before = objects.digest(data)
+        commits.append(commit)
+        before, after_time = objects.digest(data), commit.time
     return commits, before, False
 
 

@@ -120,6 +120,8 @@ class State:
         """How many commits of each writer are folded."""
         self.chain: dict[str, bytes] = {}
         """The hash of each writer's last folded object, which its next one must name."""
+        self.times: dict[str, int] = {}
+        """The time of each writer's last folded commit, which its next one must exceed."""
         self.time = 0
         """The latest commit time folded."""
         self.touched: dict[str, Item] = {}
@@ -157,6 +159,7 @@ class State:
         for rid, record in zip(commit.rids(), commit.records, strict=True):
             self._offer(rid, record)
         self.commits[commit.writer] = max(self.commits.get(commit.writer, 0), commit.n)
+        self.times[commit.writer] = max(self.times.get(commit.writer, 0), commit.time)
         self.time = max(self.time, commit.time)
         self.records_since += len(commit.records)
         self.bytes_since += commit.size_bytes
@@ -174,7 +177,8 @@ class State:
     async def supposing(self, commit: Commit) -> "State":
         """Return what this state would be with *commit*, which speaks of items only; this one stays as it is."""
         supposed = self.snapshot()
-        supposed.commits, supposed.journal = dict(self.commits), self.journal.copy()
+        supposed.commits, supposed.times = dict(self.commits), dict(self.times)
+        supposed.journal = self.journal.copy()
         await supposed.bring([commit])
         for record in commit.records:
             if isinstance(record, Added | Set) and record.item in supposed.touched:

@@ -15,6 +15,8 @@ from storage.store import Store
 SWEEP_SECONDS = 2.0
 IDLE_SECONDS = 120.0
 """An account that had neither request nor news for so long lets go of its state; its keys stay while a phone waits."""
+IDLE_RECORDS = 32
+"""If so many records were folded since the last checkpoint, another one is written first: the next opening is cold."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +50,7 @@ class Housekeeping:
                 await self._checkpoint(account)
         self._sessions.sweep()
         used = self._sessions.used()
-        self._let_go_of_states(used)
+        await self._let_go_of_states(used)
         await self._forget_keys(used)
 
     async def _run(self) -> None:
@@ -68,14 +70,17 @@ class Housekeeping:
             return
         _log.info("checkpoint.written", account=account.id, seconds=round(self._clock() - started, 3))
 
-    def _let_go_of_states(self, used: Mapping[str, float]) -> None:
+    async def _let_go_of_states(self, used: Mapping[str, float]) -> None:
         idle_since = self._clock() - IDLE_SECONDS
-        for account in self._store.accounts.values():
+        for account in list(self._store.accounts.values()):
             last = max(used.get(account.id, 0.0), self._news.get(account.id, 0.0))
             if last > idle_since:
                 self._shed.discard(account.id)
-            elif account.id not in self._shed and account.shed():
-                self._shed.add(account.id)
+            elif account.id not in self._shed:
+                if account.records_since >= IDLE_RECORDS:
+                    await self._checkpoint(account)
+                if account.shed():
+                    self._shed.add(account.id)
         self._news = {account_id: at for account_id, at in self._news.items() if at > idle_since}
 
     async def _forget_keys(self, used: Mapping[str, float]) -> None:

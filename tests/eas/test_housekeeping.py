@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eas.login.sessions import Sessions
-from eas.run.housekeeping import IDLE_SECONDS, Housekeeping
+from eas.run.housekeeping import IDLE_RECORDS, IDLE_SECONDS, Housekeeping
 from eas.sync.hub import Hub, Outcome, Waiter
 from storage import account as storage_account
 from storage.account import Account
@@ -92,6 +92,19 @@ async def test_an_idle_account_lets_go_of_its_state_and_keeps_its_keys(house: Ho
     await house.housekeeping.sweep()
     assert not house.is_resident(account)
     assert await house.login() is account
+
+
+async def test_much_that_is_new_is_in_a_checkpoint_before_a_state_goes(house: House) -> None:
+    account = await house.login()
+    for records, written in ((IDLE_RECORDS - 1, 0), (1, 1)):
+        async with account.turn():
+            await account.commit([Set(f"item{n}", "read", True) for n in range(records)])
+        await house.login()
+        await house.housekeeping.sweep()
+        house.now += IDLE_SECONDS
+        await house.housekeeping.sweep()
+        assert not house.is_resident(account)
+        assert await checkpoints(house, account) == written
 
 
 async def test_news_keep_a_state_for_a_while(house: House) -> None:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import blobs, checkpoint, paths
+from storage import blobs, checkpoint, objects, paths
 from storage.account import CHECKPOINT_RECORDS, Account
 from storage.engine import NotFound, Unavailable
 from storage.engine_memory import MemoryEngine, MemoryObjects
 from storage.records import Added, Set
 from storage.seal import SealError
 from tests.properties.histories import ITEMS
-from tests.storage.nodes import ACCOUNT, NOW_MS, Node, content, mail
+from tests.storage.nodes import ACCOUNT, NOW_MS, PUBLIC, Node, content, mail
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, SlowEngine, WrappedEngine
 
 pytestmark = pytest.mark.usefixtures("every_engine")
@@ -248,6 +248,41 @@ async def test_a_broken_writer_is_left_out_and_the_account_goes_on() -> None:
     await other.commit(mail("8item"))
     await node.postman.append([mail("7item")])
     assert set(await other.rows()) == {"0item", "9item", "8item", "7item"}
+
+
+class Forger:
+    """A writer with the public key alone, whose clock says what he likes."""
+
+    def __init__(self, node: Node, id_: str = "f" * 16) -> None:
+        self.node, self.id, self.n, self.before = node, id_, 0, objects.FIRST
+
+    async def write(self, time: int) -> str:
+        self.n += 1
+        name = paths.log(ACCOUNT, self.id, self.n)
+        header = objects.Header(delivered=True, epoch=1, before=self.before, usage_bytes=0)
+        data = objects.make_delivered(name, PUBLIC, header, time, [mail(f"{self.n}forged")])
+        self.before = objects.digest(data)
+        await self.node.engine.put(name, data)
+        return f"{self.n}forged"
+
+
+@pytest.mark.parametrize("between", ["nothing", "checkpoint", "other"])
+@pytest.mark.parametrize("time", [4, 5])
+async def test_a_writer_whose_time_does_not_rise_is_heard_no_further(time: int, between: str) -> None:
+    """What is pending is told in the order of times: falling ones would be told again and again, to no end."""
+    node = Node()
+    await node.rows()
+    forger = Forger(node)
+    expected = {await forger.write(5)}
+    if between != "nothing":
+        await node.account.checkpoint()
+    if between == "other":
+        await node.engine.delete([paths.log(ACCOUNT, forger.id, 1)])
+        node = Node(node.engine)
+    await forger.write(time)
+    await forger.write(9)
+    assert set(await node.rows()) == expected
+    assert set(await Node(node.engine).rows()) == expected
 
 
 # -- checkpoints

@@ -143,6 +143,23 @@ async def test_without_a_quota_nothing_is_asked() -> None:
     assert not engine.calls
 
 
+async def test_a_count_serves_for_some_seconds_as_long_as_there_is_much_room() -> None:
+    site = await Site.made()
+    engine = CountingEngine(site.world.engine())
+    to = site.node(engine).delivery
+    anna = await to.recipient(ANNA.address)
+    await to.room(anna, 1)
+    engine.calls.clear()
+    await to.room(anna, 9_000)
+    assert not engine.calls
+    await to.room(anna, 9_001)
+    assert engine.calls["list"]
+    await deposit(to, MESSAGE)
+    engine.calls.clear()
+    await to.room(anna, 9_000)  # what was deposited since is counted
+    assert engine.calls["list"]
+
+
 async def test_what_is_removed_gives_room_and_a_checkpoint_counts_exactly() -> None:
     site = await Site.made()
     size = len(TRACE + MESSAGE) + 1
