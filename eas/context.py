@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from eas.clients import Client
 from eas.protocol.versions import Version
+from eas.sending.met import Met
 from eas.settings import Settings
 from eas.sync.hub import Hub, Outcome
 from storage.account import Account
@@ -41,6 +42,8 @@ class Services:
     submit: "Submit"
     unfinished: "set[asyncio.Task[None]]" = field(default_factory=set)
     """What goes on after its request was answered; kept here, so that it is not forgotten in its midst."""
+    met: Met = field(default_factory=Met)
+    """Since when intents to send are known here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ from storage.seal import keyed_hash
 from storage.sends import Intent, Key, Sends
 
 ABANDONED_MS = 600_000
-"""An intent without outcome is so old when it no longer counts."""
+"""An intent without outcome is so old when it no longer counts, if this process has known it as long,"""
+FORSAKEN_MS = 86_400_000
+"""or so old, whoever has known it."""
 COPY_SECONDS_MAX = 60.0
 """For storing the copy."""
 READY_SECONDS_MAX = 90.0
@@ -125,7 +127,8 @@ def _verdict(
     if before is not None:
         return before
     for key, intent in open_intents(sends, name, send_id, out.message_id):
-        if key != own and not _is_abandoned(context, intent, now_ms):
+        is_over = _is_abandoned(context, key, intent, now_ms)  # asked of our own, too: it is known from now on
+        if key != own and not is_over:
             _log.info("mail.send_under_way", device=context.device)
             return Outcome.LATER
     return None
@@ -137,10 +140,13 @@ def _before(sends: Sends, name: Name, send_id: str, message_id: str, now_ms: int
     return Outcome.ALIKE if was_sent_alike(sends, name, message_id, now_ms) else None
 
 
-def _is_abandoned(context: Context, intent: Intent, now_ms: int) -> bool:
+def _is_abandoned(context: Context, key: Key, intent: Intent, now_ms: int) -> bool:
+    known_seconds = context.services.met.seconds(context.account.id, key)
     if context.services.feed.is_alive(intent.process) is False:
         return True
-    return now_ms - stamp_ms(intent.time) > ABANDONED_MS
+    age_ms = now_ms - stamp_ms(intent.time)
+    # Clocks may be wrong by hours: ours has to have counted the time, too, or it has to be a day.
+    return age_ms > ABANDONED_MS and (known_seconds * 1000 > ABANDONED_MS or age_ms > FORSAKEN_MS)
 
 
 def _built(context: Context, mime: bytes, sends: Sends, name: Name, send_id: str) -> Outgoing:

@@ -11,6 +11,7 @@ from eas.context import Context, Services
 from eas.dispatch import answer_for
 from eas.protocol.exchange import EasRequest, EasResponse
 from eas.protocol.versions import Version
+from eas.sending.met import Met
 from eas.settings import Settings
 from eas.sync.hub import Hub
 from eas.wbxml.decoder import decode
@@ -76,6 +77,7 @@ class Office:
     world: World = field(default_factory=World)
     server: MailServer = field(default_factory=MailServer)
     machine: Machine = field(default_factory=Machine)
+    passed_seconds: float = 0.0
 
     async def open(self, engine: Engine | None = None) -> "Node":
         """Start a process, the first of which makes the account."""
@@ -85,14 +87,20 @@ class Office:
         if not self.world.objects.keys:
             await Store(self.world.engine(), OneUser(), self.world.vault, feed, self.world.wall).create(ANNA, PASSWORD)
         account, _ = await store.unlock(ANNA.address, PASSWORD)
-        services = Services(Hub(feed), feed, store.directory, Settings(), self.now, self.server)
+        met = Met(lambda: self.passed_seconds)
+        services = Services(Hub(feed), feed, store.directory, Settings(), self.now, self.server, met=met)
         return Node(self, store, account, services)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.world.wall.ms / 1000, UTC)
 
     def pass_time(self, **units: float) -> None:
-        """Set the clock forward: `minutes=11`."""
+        """Let time pass, for clocks of all kinds: `minutes=11`."""
+        self.set_forward(**units)
+        self.passed_seconds += timedelta(**units).total_seconds()
+
+    def set_forward(self, **units: float) -> None:
+        """Set the wall clock forward, though no time passed."""
         self.world.wall.ms += int(timedelta(**units).total_seconds() * 1000)
 
 

@@ -233,6 +233,29 @@ async def test_an_unknown_outcome_is_waited_for_and_then_sent_under_the_same_mes
     assert await send(node) is Outcome.ALIKE
 
 
+async def test_a_clock_that_is_hours_ahead_does_not_take_a_fresh_intent_for_abandoned() -> None:
+    office = Office()
+    node = await office.open()
+    office.server.errors = [LOST]
+    assert await send(node) is Outcome.LATER
+    office.set_forward(hours=5)
+    other = await office.open()
+    for each in (node, other):
+        assert await send(each) is Outcome.LATER
+    office.pass_time(milliseconds=outbox.ABANDONED_MS + 1)
+    assert await send(other) is Outcome.SENT
+    assert len(message_ids(office)) == 1
+
+
+async def test_an_intent_of_yesterday_is_abandoned_for_whoever_just_came() -> None:
+    office = Office()
+    node = await office.open()
+    office.server.errors = [LOST]
+    assert await send(node) is Outcome.LATER
+    office.set_forward(milliseconds=outbox.FORSAKEN_MS + 1)
+    assert await send(await office.open()) is Outcome.SENT
+
+
 async def test_a_dead_process_is_not_waited_for() -> None:
     office = Office()
     node = await office.open()
