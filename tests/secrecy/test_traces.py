@@ -26,7 +26,7 @@ AROUND = b"und heute gibt es Quittenbrot mit Butter und noch mehr davon"
         *(base64.encodebytes(b"x" * lead + AROUND) for lead in range(3)),
         b"\0" * 9 + zstandard.ZstdCompressor().compress(AROUND) + b"rest",
         b"\0" * 9 + zlib.compress(AROUND) + b"rest",
-        b"\0" * 9 + gzip.compress(AROUND) + b"rest",
+        b"\0" * 9 + gzip.compress(AROUND, mtime=0) + b"rest",
     ],
 )
 def test_a_word_is_found(hidden: bytes) -> None:
