@@ -133,7 +133,7 @@ class Folders:
             self.gone[record.folder] = rid if known is None else min(known, rid)
             return
         registers = self.registers.setdefault(record.folder, {})
-        stamp = own_stamp(rid)
+        stamp = record.stamp or own_stamp(rid)
         present = registers.get(record.name)
         if present is None or (present.stamp, present.rid) < (stamp, rid):
             registers[record.name] = Register(stamp, rid, record.value, record.device)

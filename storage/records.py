@@ -102,6 +102,7 @@ class FolderSet:
     name: str
     value: Value
     device: str = ""
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class DeviceSet:
     device: str
     name: str
     value: Value
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,12 @@ def _stamp(stamp: Stamp | None) -> Value:
     return None if stamp is None else [stamp.time, stamp.by, *stamp.place]
 
 
-def _unstamp(packed: Value) -> Stamp | None:
+def _last(stamp: Stamp | None) -> list[Value]:
+    """Return a last position, for records that came to have a stamp after the first version."""
+    return [] if stamp is None else [_stamp(stamp)]
+
+
+def _unstamp(packed: Value = None) -> Stamp | None:
     match packed:
         case None:
             return None
@@ -218,9 +225,9 @@ def pack(record: Record) -> list[Value]:
             value = pack_content(record.value) if record.name == "content" else record.value
             return ["S", record.item, record.name, value, record.device, _stamp(record.stamp)]
         case FolderSet():
-            return ["F", record.folder, record.name, record.value, record.device]
+            return ["F", record.folder, record.name, record.value, record.device, *_last(record.stamp)]
         case DeviceSet():
-            return ["D", record.device, record.name, record.value]
+            return ["D", record.device, record.name, record.value, *_last(record.stamp)]
         case ViewMade():
             return ["V", pack_view(record.view)]
         case MarkMade():
@@ -252,10 +259,10 @@ def _unpack(packed: Value) -> Record | None:
             return Set(item, "folder", value, device, _unstamp(stamp))
         case ["S", str(item), str(name), value, str(device), stamp] if name not in ("content", "folder"):
             return Set(item, name, value, device, _unstamp(stamp))
-        case ["F", str(folder), str(name), value, str(device)]:
-            return FolderSet(folder, name, value, device)
-        case ["D", str(device), str(name), value]:
-            return DeviceSet(device, name, value)
+        case ["F", str(folder), str(name), value, str(device), *last] if len(last) <= 1:
+            return FolderSet(folder, name, value, device, _unstamp(*last))
+        case ["D", str(device), str(name), value, *last] if len(last) <= 1:
+            return DeviceSet(device, name, value, _unstamp(*last))
         case ["V", list(view)]:
             return ViewMade(unpack_view(view))
         case ["M", bytes(id_), dict(packed_cursor)]:

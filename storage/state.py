@@ -65,7 +65,7 @@ class Devices:
     def offer(self, rid: Rid, record: DeviceSet) -> None:
         """Take a record: any order, any number of times."""
         registers = self.registers.setdefault(record.device, {})
-        register = Register(own_stamp(rid), rid, record.value)
+        register = Register(record.stamp or own_stamp(rid), rid, record.value)
         known = registers.get(record.name)
         if known is None or known[:2] < register[:2]:
             registers[record.name] = register
@@ -87,12 +87,18 @@ class Devices:
     def forgotten(self, device: str) -> int:
         """Return the time at which *device* was last forgotten, or 0."""
         register = self.registers.get(device, {}).get("")
-        return register.rid.time if register else 0
+        return register.stamp.time if register else 0
+
+    def latest(self, device: str, name: str) -> int:
+        """Return the time that a new value has to exceed to be seen; of the name "", to forget all that there is."""
+        registers = self.registers.get(device, {})
+        others = registers.values() if not name else [registers[each] for each in (name, "") if each in registers]
+        return max((register.stamp.time for register in others), default=-1)
 
     def get(self, device: str, name: str, default: Value = None) -> Value:
         """Return what is remembered under *name*."""
         register = self.registers.get(device, {}).get(name)
-        if register is None or register.rid.time < self.forgotten(device):
+        if register is None or register.stamp.time < self.forgotten(device):
             return default
         return register.value
 
@@ -101,7 +107,7 @@ class Devices:
         return [
             device
             for device, registers in self.registers.items()
-            if any(name and register.rid.time >= self.forgotten(device) for name, register in registers.items())
+            if any(name and register.stamp.time >= self.forgotten(device) for name, register in registers.items())
         ]
 
 
@@ -192,17 +198,28 @@ class State:
         By the time of a commit made after *now* it does so by itself, unless the other was set by a clock hours ahead,
         which ours does not follow.  The rows have been brought.
         """
-        return [
-            self._outranking(record, now, writer, n, place) if isinstance(record, Set) and not record.stamp else record
-            for place, record in enumerate(records, 1)
-        ]
+        outranking: list[Record] = []
+        for place, record in enumerate(records, 1):
+            if isinstance(record, Set | FolderSet | DeviceSet) and not record.stamp:
+                time = self._set(record)
+                if time >= now:
+                    record = replace(record, stamp=Stamp(time + 1, writer, (n, place)))
+            outranking.append(record)
+        return outranking
 
-    def _outranking(self, record: Set, now: int, writer: str, n: int, place: int) -> Set:
-        item = self.touched.get(record.item)
-        known = item.registers.get(record.name) if item else None
-        if known is None or known.stamp.time < now:
-            return record
-        return replace(record, stamp=Stamp(known.stamp.time + 1, writer, (n, place)))
+    def _set(self, record: Set | FolderSet | DeviceSet) -> int:
+        """Return the time of the value that *record* is to replace; -1 where there is none."""
+        match record:
+            case DeviceSet(device, ""):  # forgets whatever there is, its views as well
+                begun = (self.views.youngest(device, folder) for folder in self.views.of_device(device))
+                return max(self.devices.latest(device, ""), *begun, -1)
+            case DeviceSet(device, name):
+                return self.devices.latest(device, name)
+            case FolderSet(folder, name):
+                register = self.folders.registers.get(folder, {}).get(name)
+            case Set(item_id, name):
+                register = self.touched[item_id].registers.get(name) if item_id in self.touched else None
+        return register.stamp.time if register else -1
 
     def _offer(self, rid: Rid, record: Record) -> None:
         match record:
@@ -225,7 +242,7 @@ class State:
             case DeviceSet():
                 self.devices.offer(rid, record)
                 if record.name == "":
-                    self.views.forget(record.device, rid.time)
+                    self.views.forget(record.device, self.devices.forgotten(record.device))
             case ViewMade():
                 if not began_before(record.view.lineage, self.devices.forgotten(record.view.device)):
                     self.views.add(rid, record.view)

@@ -63,8 +63,8 @@ def _item_records() -> st.SearchStrategy[Record]:
 
 def _folder_records() -> st.SearchStrategy[Record]:
     return st.one_of(
-        st.builds(FolderSet, folders, st.just("name"), st.sampled_from(["A", "a", "Inbox"])),
-        st.builds(FolderSet, folders, st.just("parent"), st.none() | folders),
+        st.builds(FolderSet, folders, st.just("name"), st.sampled_from(["A", "a", "Inbox"]), st.just(""), stamps),
+        st.builds(FolderSet, folders, st.just("parent"), st.none() | folders, st.just(""), stamps),
         st.builds(FolderSet, folders, st.just("type"), st.sampled_from([1, 12, 13, 99])),
         st.builds(FolderSet, folders, st.just("gone"), st.just(True)),
     )
@@ -93,7 +93,7 @@ def _other_records() -> st.SearchStrategy[Record]:
     return st.one_of(
         st.builds(ViewMade, views),
         st.builds(MarkMade, st.sampled_from(MARKED)),
-        st.builds(DeviceSet, devices, st.sampled_from(["", "policy"]), st.none() | st.integers(0, 3)),
+        st.builds(DeviceSet, devices, st.sampled_from(["", "policy"]), st.none() | st.integers(0, 3), stamps),
         st.builds(Sending, sends, st.sampled_from(["<1@a>", ""]), st.binary(max_size=2), st.just("process")),
         st.builds(Sent, sends, st.sampled_from(WRITERS), st.integers(1, 4), st.booleans()),
     )

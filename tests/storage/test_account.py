@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from storage import blobs, checkpoint, objects, paths
 from storage.account import CHECKPOINT_RECORDS, Account
+from storage.cursor import Rid
 from storage.engine import NotFound, Unavailable
 from storage.engine_memory import MemoryEngine, MemoryObjects
-from storage.records import Added, Set
+from storage.records import Added, DeviceSet, FolderSet, Set, ViewMade
 from storage.seal import SealError
+from storage.views import TOP, View, lineage_name
 from tests.properties.histories import ITEMS
 from tests.storage.nodes import ACCOUNT, NOW_MS, PUBLIC, Node, content, mail
 from tests.support.engines import CountingEngine, Crash, CrashingEngine, SlowEngine, WrappedEngine
@@ -55,6 +57,39 @@ async def test_a_change_wins_over_what_it_replaces_however_far_ahead_the_other_c
     assert await node.rows() == await ahead.rows() == {"1item": (None, False)}
     await node.commit(Set("1item", "read", True), Set("1item", "folder", "inbox"))
     assert await node.rows() == await ahead.rows() == {"1item": ("inbox", True)}
+
+
+async def test_so_does_what_is_said_of_folders_and_devices() -> None:
+    node = Node()
+    ahead = Node(node.engine)
+    ahead.clock._now_ms = lambda: NOW_MS + 5 * 3_600_000
+    await ahead.commit(
+        FolderSet("own", "name", "first"), DeviceSet("phone", "policy", 1), DeviceSet("phone", "seen", 1)
+    )
+    await node.commit(FolderSet("own", "name", "second"), DeviceSet("phone", "policy", 2))
+    await ahead.rows()
+    for each in (node, ahead, Node(node.engine)):
+        async with each.account.turn() as state:
+            assert state.folders.tree()["own"].name == "second"
+            assert [state.devices.get("phone", name) for name in ("policy", "seen")] == [2, 1]
+    await node.commit(DeviceSet("phone", "", None))
+    await node.commit(DeviceSet("phone", "policy", 3))
+    for each in (node, ahead, Node(node.engine)):
+        async with each.account.turn() as state:
+            assert [state.devices.get("phone", name) for name in ("policy", "seen")] == [3, None]
+
+
+async def test_a_device_is_forgotten_with_the_views_that_it_began_under_a_clock_far_ahead() -> None:
+    node = Node()
+    ahead = Node(node.engine)
+    ahead.clock._now_ms = lambda: NOW_MS + 5 * 3_600_000
+    async with ahead.account.turn() as state:
+        lineage = lineage_name(Rid(ahead.clock.tick(), ahead.writer.id, 1, 1))
+        await ahead.account.commit([ViewMade(View("phone", "inbox", lineage, 1, None, state.head, TOP))])
+    await node.commit(DeviceSet("phone", "", None))
+    for each in (node, ahead, Node(node.engine)):
+        async with each.account.turn() as state:
+            assert state.views.newest("phone", "inbox") is None
 
 
 @pytest.mark.parametrize("fresh", [True, False])

@@ -14,6 +14,7 @@ from eas.sync.delta import Plan
 from eas.wbxml.element import Element, element, empty, leaf
 from eas.wbxml.encoder import encode
 from eas.wbxml.pages import Ping
+from storage.account import Account
 from storage.records import Added, Set
 from tests.eas.world import World
 from tests.support.client import Device, EasClient
@@ -249,23 +250,23 @@ async def test_a_sync_with_commands_never_waits(synced: EasClient, server: World
             assert not (await synced.sync_collections([asked], heartbeat=LONG)).is_empty
 
 
-async def test_news_of_a_store_that_fails_are_looked_at_again(synced: EasClient, server: World) -> None:
+async def test_news_of_a_store_that_fails_are_looked_at_again(
+    synced: EasClient, server: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Ping survives a store that cannot be read for a moment."""
     ping = asyncio.create_task(synced.ping([INBOX], LONG))
     await until_held(server)
-    [room] = server.app.hub._rooms.values()
-    [waiter] = room.waiters.values()
-    stolen = waiter.account.turn
+    stolen = Account.turn
     failures = 1
 
-    def failing(*, fresh: bool = True) -> object:
+    def failing(account: Account, *, fresh: bool = True) -> object:
         nonlocal failures
         if failures:
             failures -= 1
             raise OSError("away")
-        return stolen(fresh=fresh)
+        return stolen(account, fresh=fresh)
 
-    waiter.account.turn = failing  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(Account, "turn", failing)
     await server.deliver(1, b"Subject: x\r\n\r\nx")
     assert (await ping).status == 2
 
