@@ -15,7 +15,7 @@ from storage.store import Store
 SWEEP_SECONDS = 2.0
 IDLE_SECONDS = 120.0
 """An account that had neither request nor news for so long lets go of its state; its keys stay while a phone waits."""
-IDLE_RECORDS = 32
+IDLE_RECORDS = 8
 """If so many records were folded since the last checkpoint, another one is written first: the next opening is cold."""
 
 _log = structlog.get_logger(__name__)
