@@ -124,6 +124,12 @@ class Admission:
         """Forget that these credentials were right: the password was changed."""
         self._proven.pop(digest, None)
 
+    def passwords_changed(self) -> None:
+        """Note that what was wrong a moment ago may be right now: it is looked at again, but counts no sooner."""
+        ago = self._clock() - WRONG_SECONDS
+        for digest, tried in self._wrong.items():
+            self._wrong[digest] = min(tried, ago)
+
     @asynccontextmanager
     async def _turn(self, attempt: Attempt, names: list[Name]) -> AsyncIterator[None]:
         if attempt.digest in self._proven:

@@ -197,6 +197,7 @@ class Sessions:
     def _news(self, news: News) -> None:
         """Hear that passwords changed: such news is of no writer."""
         if news.account_id is None or not news.writer:
+            self._admission.passwords_changed()
             for session in self._sessions.values():
                 if news.account_id in (None, session.account_id):
                     session.checked = -math.inf
