@@ -11,8 +11,9 @@ The laws (`tests/storage/test_engine.py` holds every engine to them):
     `NotFound` just before, and also by `list`.  The same holds after a replacement and after `delete`.
 4.  *Last put wins.*  Of two puts of one key that overlap, one wins as a whole; of two in sequence, the second.
 5.  *Order.*  Keys are compared byte by byte.  A listing shows each key that was there throughout exactly once.  No key
-    is a folder of another (`a` and `a/b`), and no folder's name begins another's: some stores keep folders, and sort
-    them in their own way.  `paths.py` makes no such names.
+    is a folder of another (`a` and `a/b`), no folder's name begins another's, and no listing begins after a folder's
+    bare name (`a` for `a/b`): some stores keep folders, and sort them in their own way.  `paths.py` makes no such
+    names.
 6.  *Unknown outcome.*  `Unavailable` says that the effect may or may not happen, perhaps later; so does a cancelled
     call.  To repeat the call with the same arguments is harmless, and is the caller's task.
 7.  *Independence.*  Calls may overlap freely; a slow one does not hold up others.
